@@ -35,28 +35,41 @@ def fresh_network(process: AbstractProcess) -> list[AbstractProcess]:
                 f"Process '{process.name}' was made by the model of '{member.name}', whose network "
                 f"was stopped: run '{member.name}' instead."
             )
-    for member in network:
-        detach(member, member._model_procs)
+    forget_sub_processes(network)
     return find_processes(process)
 
 
 def undo_on_error(network: list[AbstractProcess], action: Callable[[], T]) -> T:
-    """What `action` returns; if it fails, the Processes are as they were before.
+    """What `action` returns; if it fails, the Processes are as they were before, not compiled."""
+    try:
+        return track_sub_processes(network, action)
+    except BaseException:
+        for process in with_sub_processes(network):
+            process._clear_compiled()
+        raise
 
-    Sub-processes that `action` registers are kept as `_model_procs` of their Process.
-    """
+
+def track_sub_processes(network: list[AbstractProcess], action: Callable[[], T]) -> T:
+    """What `action` returns. Sub-processes that it registers are kept as `_model_procs` of their
+    Process; if it fails, they are taken away again."""
     before = {id(process): process.procs.members for process in network}
     try:
         result = action()
     except BaseException:
-        for process in with_sub_processes(network):
-            process._clear_compiled()
         for process in network:
             detach(process, _added(process, before[id(process)]))
         raise
     for process in network:
-        process._model_procs += _added(process, before[id(process)])
+        added = _added(process, before[id(process)])
+        process._model_procs += [sub for sub in added if sub not in process._model_procs]
     return result
+
+
+def forget_sub_processes(network: list[AbstractProcess]) -> None:
+    """Take away what models made of the Processes that belong to no compiled network."""
+    for process in network:
+        if not process.is_compiled:
+            detach(process, process._model_procs)
 
 
 def detach(process: AbstractProcess, sub_processes: Sequence[AbstractProcess]) -> None:

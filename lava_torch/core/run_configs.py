@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lava_torch.core.exceptions import ModelSelectionError, UnsupportedModelError
@@ -52,7 +52,7 @@ class RunConfig(RunOptions):
         batch_size: int | None = None,
         seed: int | None = None,
         trainable: bool | str | Sequence[str] = False,
-        surrogate: str | Callable | None = None,
+        surrogate: Any = None,
         stepper: str = "auto",
     ) -> None:
         self._set_options(device, dtype, batch_size, seed, trainable, surrogate, stepper)
@@ -107,7 +107,7 @@ class AbstractLoihiRunCfg(RunConfig):
         batch_size: int | None = None,
         seed: int | None = None,
         trainable: bool | str | Sequence[str] = False,
-        surrogate: str | Callable | None = None,
+        surrogate: Any = None,
         stepper: str = "auto",
     ) -> None:
         super().__init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -35,7 +35,7 @@ class RunOptions:
     batch_size: int | None = None
     seed: int | None = None
     trainable: bool | tuple[str, ...] = False
-    surrogate: str | Callable | None = None
+    surrogate: Any = None
     stepper: str = "auto"
 
     def _set_options(
@@ -45,7 +45,7 @@ class RunOptions:
         batch_size: int | None,
         seed: int | None,
         trainable: bool | str | Sequence[str],
-        surrogate: str | Callable | None,
+        surrogate: Any,
         stepper: str,
     ) -> None:
         self.device = _device(device)
@@ -117,7 +117,7 @@ def _trainable(trainable: Any) -> bool | tuple[str, ...]:
     return tuple(_text("an entry of trainable", pattern) for pattern in trainable)
 
 
-def _surrogate(surrogate: Any) -> str | Callable | None:
-    if surrogate is None or isinstance(surrogate, str) or callable(surrogate):
+def _surrogate(surrogate: Any) -> Any:
+    if surrogate is None or isinstance(surrogate, str) or hasattr(surrogate, "gradient"):
         return surrogate
-    raise TypeError(f"surrogate must be None, a name or a callable; got {surrogate!r}.")
+    raise TypeError(f"surrogate must be None, a name or a Surrogate; got {surrogate!r}.")

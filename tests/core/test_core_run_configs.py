@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from lava_torch.core import (
     SyncDomain,
     tag,
 )
+
+#: Run configs take whatever has a `gradient`; what it means is up to the compiler.
+STEEP = SimpleNamespace(gradient=abs)
 
 
 class TestRunConditions:
@@ -94,7 +98,7 @@ class TestOptions:
             ({"trainable": True}, True),
             ({"trainable": "dense.weights"}, ("dense.weights",)),
             ({"trainable": ["a.b", "*.vth"]}, ("a.b", "*.vth")),
-            ({"surrogate": abs}, abs),
+            ({"surrogate": STEEP}, STEEP),
             ({"surrogate": "triangle"}, "triangle"),
             ({"stepper": "eager"}, "eager"),
         ],

@@ -1,0 +1,240 @@
+"""The Triton body: a generated kernel over blocks of elements. Linux only."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from triton.backends.compiler import GPUTarget
+
+from lava_torch.kernels.equation.graph import CONDITION, Dialect, Graph
+from lava_torch.kernels.equation.layout import FULL, ROW, SCALAR, Plan, Results
+
+BLOCK = 1024
+#: a * b + c is rounded twice, as on the CPU.
+OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
+
+# `tl.full` types each constant: a bare literal is float32 (or int32) and would lose digits.
+# `/` and `tl.sqrt` are approximate in float32.
+TRITON = Dialect(
+    types={
+        torch.float32: "tl.float32",
+        torch.float64: "tl.float64",
+        torch.int32: "tl.int32",
+    },
+    constant="tl.full((), {0}, {T})",
+    condition="tl.full((), {0}, tl.int1)",
+    specials={"inf": 'float("inf")', "-inf": 'float("-inf")', "nan": 'float("nan")'},
+    templates={
+        "number": "{0}.to({T})",
+        "add": "{0} + {1}",
+        "sub": "{0} - {1}",
+        "mul": "{0} * {1}",
+        "div_float32": "tl.div_rn({0}, {1})",
+        "div_float64": "{0} / {1}",
+        "neg": "-{0}",
+        "abs": "tl.abs({0})",
+        "lt": "{0} < {1}",
+        "le": "{0} <= {1}",
+        "gt": "{0} > {1}",
+        "ge": "{0} >= {1}",
+        "eq": "{0} == {1}",
+        "ne": "{0} != {1}",
+        "logical_and": "{0} & {1}",
+        "logical_or": "{0} | {1}",
+        "logical_not": "{0} == 0",
+        "and": "{0} & {1}",
+        "or": "{0} | {1}",
+        "lshift": "{0} << {1}",
+        "rshift": "{0} >> {1}",
+        "where": "tl.where({0}, {1}, {2})",
+        "minimum_int": "tl.where({0} < {1}, {0}, {1})",
+        "maximum_int": "tl.where({0} > {1}, {0}, {1})",
+        "minimum_float": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})",
+        "maximum_float": "tl.where(({0} > {1}) | ({0} != {0}), {0}, {1})",
+        "power_of_two": "(tl.full((), 1, tl.int32) << {0}.to(tl.int32)).to({T})",
+        "floor": "tl.floor({0})",
+        "exp": "tl.exp({0})",
+        "log": "tl.log({0})",
+        "sqrt_float32": "tl.sqrt_rn({0})",
+        "sqrt_float64": "tl.sqrt({0})",
+        "sin": "tl.sin({0})",
+        "cos": "tl.cos({0})",
+    },
+)
+
+_POINTERS = {
+    torch.float32: "*fp32",
+    torch.float64: "*fp64",
+    torch.int32: "*i32",
+    torch.uint8: "*u8",
+    torch.bool: "*u8",
+}
+
+
+def kernel_name(graph: Graph) -> str:
+    return "equation_" + re.sub(r"\W", "_", graph.name)
+
+
+def kernel_source(graph: Graph, layouts: Sequence[str]) -> str:
+    """The kernel `equation_<name>(used arguments, results, total, size, BLOCK, WIDE)`.
+
+    `total` is the number of elements, `size` that of a row; with WIDE they are counted in 64 bits.
+    """
+    used = sorted(graph.used)
+    lines, values = graph.emit(TRITON, [f"v{i}" for i in range(len(layouts))])
+    names = [f"p{i}" for i in used] + [f"o{j}" for j in range(len(values))]
+    text = [
+        f"# {graph.name}: " + ", ".join(f"p{i} = {a!r}" for i, a in enumerate(graph.arguments)),
+        "@triton.jit",
+        f"def {kernel_name(graph)}(",
+        f"    {', '.join(names)}, total, size, BLOCK: tl.constexpr, WIDE: tl.constexpr",
+        "):",
+        "    block = tl.program_id(0)",
+        "    if WIDE:",
+        "        block = block.to(tl.int64)",
+        "    i = block * BLOCK + tl.arange(0, BLOCK)",
+        "    inside = i < total",
+    ]
+    if ROW in layouts:
+        text += ["    j = i % size"]
+    load = {
+        SCALAR: "tl.load(p{0})",
+        ROW: "tl.load(p{0} + j, mask=inside)",
+        FULL: "tl.load(p{0} + i, mask=inside)",
+    }
+    cast = TRITON.types[graph.dtype]
+    text += [f"    v{i} = {load[layouts[i]].format(i)}.to({cast})" for i in used]
+    text += [f"    {line}" for line in lines]
+    text += [f"    tl.store(o{j} + i, {v}, mask=inside)" for j, v in enumerate(values)]
+    return "\n".join(text) + "\n"
+
+
+def kernel(graph: Graph, layouts: tuple[str, ...]) -> Any:
+    """The kernel, as `triton.jit` gives it (interpreted where TRITON_INTERPRET=1)."""
+    key = "triton", layouts
+    if key not in graph.bodies:
+        graph.bodies[key] = _define(kernel_name(graph), kernel_source(graph, layouts))
+    return graph.bodies[key]
+
+
+@cache
+def _define(name: str, source: str) -> Any:
+    # Triton reads a kernel's text through `inspect`, which asks linecache.
+    filename = f"<{name} {hashlib.sha256(source.encode()).hexdigest()[:20]}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    names: dict[str, Any] = {"triton": triton, "tl": tl, "__name__": __name__}
+    exec(compile(source, filename, "exec"), names)
+    return names[name]
+
+
+def interpreted() -> bool:
+    """Whether Triton runs kernels in its interpreter, on CPU tensors."""
+    return bool(triton.knobs.runtime.interpret)
+
+
+def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results) -> None:
+    """Computes the results on the arguments' GPU."""
+    total = plan.batch * plan.size
+    pointers = [_bytes(arguments[i]) for i in sorted(graph.used)]
+    pointers += [_bytes(t) for t in results.tensors]
+    grid = (triton.cdiv(total, BLOCK),)
+    wide = total > 2**31 - BLOCK
+    launch = kernel(graph, plan.layouts)[grid]
+    if interpreted():
+        launch(*pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide)
+        return
+    with torch.cuda.device(arguments[0].device):
+        launch(*pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide, **OPTIONS)
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """Conditions are stored as bytes."""
+    return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A kernel compiled for a GPU that need not be there.
+
+    `registers` and `spills` are a thread's (vector registers on AMD; spills in bytes on NVIDIA, in
+    registers on AMD). `assembly` is PTX or AMDGCN text.
+    """
+
+    name: str
+    target: GPUTarget
+    registers: int
+    spills: int
+    assembly: str
+
+
+def compile_ahead(
+    graph: Graph,
+    layouts: Sequence[str],
+    target: GPUTarget,
+    dtypes: Sequence[torch.dtype] | None = None,
+) -> Compiled:
+    """Compiles `graph` for `target`: GPUTarget("cuda", 90, 32), GPUTarget("hip", "gfx942", 64), ...
+
+    `layouts` holds scalar, row or full, one an argument; `dtypes` the arguments' dtypes, the
+    compute dtype unless given. Raises RuntimeError under TRITON_INTERPRET=1.
+    """
+    if interpreted():
+        raise RuntimeError("TRITON_INTERPRET=1 is set: unset it before triton is imported.")
+    fn = kernel(graph, tuple(layouts))
+    signature = _signature(graph, dtypes or [graph.dtype] * len(layouts))
+    pointers = sum(kind.startswith("*") for kind in signature.values())
+    aligned = {(i,): [["tt.divisibility", 16]] for i in range(pointers)}
+    source = triton.compiler.ASTSource(
+        fn, signature, constexprs={"BLOCK": BLOCK, "WIDE": False}, attrs=aligned
+    )
+    compiled = triton.compile(source, target=target, options=OPTIONS)
+    report = _report_amd if target.backend == "hip" else _report_nvidia
+    assembly = compiled.asm["amdgcn" if target.backend == "hip" else "ptx"]
+    return Compiled(fn.__name__, target, *report(assembly, target), assembly)
+
+
+def _signature(graph: Graph, dtypes: Sequence[torch.dtype]) -> dict[str, str]:
+    signature = {f"p{i}": _POINTERS[dtypes[i]] for i in sorted(graph.used)}
+    for j, kind in enumerate(graph.output_kinds):
+        signature[f"o{j}"] = _POINTERS[torch.bool if kind == CONDITION else graph.dtype]
+    scalars = {"total": "i32", "size": "i32", "BLOCK": "constexpr", "WIDE": "constexpr"}
+    return signature | scalars
+
+
+def _report_nvidia(assembly: str, target: GPUTarget) -> tuple[int, int]:
+    """Registers and spilled bytes, from the assembler that triton brings."""
+    arch = f"sm_{target.arch}" + ("a" if target.arch >= 90 else "")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "kernel.ptx"
+        source.write_text(assembly)
+        command = [triton.knobs.nvidia.ptxas.path, "-v", "--fmad=false", f"--gpu-name={arch}"]
+        command += [str(source), "-o", str(source.with_suffix(".cubin"))]
+        log = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    spills = [_number(rf"(\d+) bytes spill {kind}", log) for kind in ("stores", "loads")]
+    return _number(r"Used (\d+) registers", log), sum(spills)
+
+
+def _report_amd(assembly: str, target: GPUTarget) -> tuple[int, int]:
+    """Vector registers, and vector and scalar registers spilled, from the kernel's metadata."""
+    spills = [_number(rf"\.{kind}_spill_count:\s+(\d+)", assembly) for kind in ("vgpr", "sgpr")]
+    return _number(r"\.vgpr_count:\s+(\d+)", assembly), sum(spills)
+
+
+def _number(pattern: str, text: str) -> int:
+    found = re.search(pattern, text)
+    if found is None:
+        raise RuntimeError(f"the compiler's report has no '{pattern}'; this triton words it anew.")
+    return int(found.group(1))

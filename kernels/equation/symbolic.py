@@ -1,0 +1,137 @@
+"""The primitives on symbols: what they record."""
+
+from __future__ import annotations
+
+import torch
+
+from lava_torch.kernels.equation.graph import CONDITION, NUMBER, SPIKE
+from lava_torch.kernels.equation.trace import Symbol, Tracer
+
+#: `shift` takes exponents from -30 to 30, and reads others as the nearer of the two.
+MAX_SHIFT = 30
+
+
+def _tracer(*values: object) -> Tracer:
+    return next(v.tracer for v in values if isinstance(v, Symbol))
+
+
+def where(condition: object, a: object, b: object) -> Symbol:
+    tracer = _tracer(condition, a, b)
+    chosen = tracer.lift(condition)
+    if chosen.kind == NUMBER:
+        tracer.fail("where() has a number as its condition", "Write where(x != 0, a, b)")
+    branches = tracer.lift(a), tracer.lift(b)
+    if all(s.kind == CONDITION for s in branches):
+        return tracer.record("where", CONDITION, chosen, *branches)
+    return tracer.record("where", NUMBER, chosen, *tracer.factors(a, b))
+
+
+def spike(x: object, scale: object) -> Symbol:
+    tracer = _tracer(x, scale)
+    tracer.numeric(scale)
+    return tracer.record("gt", SPIKE, *tracer.numeric(x, 0))
+
+
+def minimum(a: object, b: object) -> Symbol:
+    tracer = _tracer(a, b)
+    return tracer.record("minimum", NUMBER, *tracer.numeric(a, b))
+
+
+def maximum(a: object, b: object) -> Symbol:
+    tracer = _tracer(a, b)
+    return tracer.record("maximum", NUMBER, *tracer.numeric(a, b))
+
+
+def clip(x: object, low: object, high: object) -> Symbol:
+    tracer = _tracer(x, low, high)
+    above = tracer.record("maximum", NUMBER, *tracer.numeric(x, low))
+    return tracer.record("minimum", NUMBER, *tracer.numeric(above, high))
+
+
+def absolute(x: Symbol) -> Symbol:
+    return abs(x)
+
+
+def sign(x: Symbol) -> Symbol:
+    (x,) = x.tracer.numeric(x)
+    return where(x > 0, 1, where(x < 0, -1, 0))
+
+
+def _function(name: str, x: Symbol) -> Symbol:
+    return x.tracer.record(name, NUMBER, *x.tracer.floating(f"{name}()", x))
+
+
+def exp(x: Symbol) -> Symbol:
+    return _function("exp", x)
+
+
+def log(x: Symbol) -> Symbol:
+    return _function("log", x)
+
+
+def sqrt(x: Symbol) -> Symbol:
+    return _function("sqrt", x)
+
+
+def sin(x: Symbol) -> Symbol:
+    return _function("sin", x)
+
+
+def cos(x: Symbol) -> Symbol:
+    return _function("cos", x)
+
+
+def tanh(x: Symbol) -> Symbol:
+    """Cephes' tanh (Moshier, https://www.netlib.org/cephes/): rational near 0, else through exp.
+
+    Triton has no tanh that its interpreter knows as well; so all generated bodies share this one.
+    """
+    (x,) = x.tracer.floating("tanh()", x)
+    z = x * x
+    p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3
+    q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z
+    q = q + 4.84406305325125486048e3
+    rest = exp(-2 * abs(x))
+    far = (1 - rest) / (1 + rest)
+    return where(abs(x) < 0.625, x + x * (z * (p / q)), where(x < 0, -far, far))
+
+
+def floor(x: Symbol) -> Symbol:
+    (x,) = x.tracer.numeric(x)
+    return x if x.tracer.dtype == torch.int32 else x.tracer.record("floor", NUMBER, x)
+
+
+def trunc(x: Symbol) -> Symbol:
+    (x,) = x.tracer.numeric(x)
+    return x if x.tracer.dtype == torch.int32 else where(x < 0, -floor(-x), floor(x))
+
+
+def decay(x: object, f: object, bits: int) -> Symbol:
+    tracer = _tracer(x, f)
+    x, f = tracer.numeric(x, f)
+    magnitude = abs(x)
+    if tracer.dtype == torch.int32:
+        product = (magnitude >> bits) * f + ((magnitude & (1 << bits) - 1) * f >> bits)
+    else:
+        high = floor(magnitude * 2.0**-bits)
+        low = magnitude - high * 2.0**bits
+        product = high * f + floor(low * f * 2.0**-bits)
+    return where(x < 0, -product, product)
+
+
+def shift(x: object, e: object) -> Symbol:
+    tracer = _tracer(x, e)
+    if isinstance(e, Symbol):
+        return _shift_by_value(tracer, *tracer.numeric(x, e))
+    (x,) = tracer.numeric(x)
+    if tracer.dtype != torch.int32:
+        return floor(x * 2.0**e)
+    return x << e if e >= 0 else x >> -e
+
+
+def _shift_by_value(tracer: Tracer, x: Symbol, e: Symbol) -> Symbol:
+    left, right = clip(e, 0, MAX_SHIFT), clip(-e, 0, MAX_SHIFT)
+    if tracer.dtype == torch.int32:
+        return where(e < 0, x >> right, x << left)
+    up, down = (tracer.record("power_of_two", NUMBER, s) for s in (left, right))
+    return floor(where(e < 0, x / down, x * up))

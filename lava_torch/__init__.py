@@ -1,0 +1,96 @@
+"""lava_torch: Intel Lava's Process API as a PyTorch backend.
+
+Build a network of Processes, run it on a CPU or a GPU, in floating point or in Loihi's exact fixed
+point; or compile it into a `torch.nn.Module`, train that by surrogate gradient, and deploy it.
+
+    import lava_torch as lt
+"""
+
+from lava_torch.compiler import (
+    CompileError,
+    CycleError,
+    DeviceUnavailableError,
+    Network,
+    compile,
+)
+from lava_torch.core import (
+    CPU,
+    GPU,
+    AbstractProcess,
+    AbstractSubProcessModel,
+    InPort,
+    LogConfig,
+    Loihi1SimCfg,
+    Loihi2SimCfg,
+    LoihiProtocol,
+    OutPort,
+    RefPort,
+    RunConfig,
+    RunContinuous,
+    RunSteps,
+    Var,
+    VarPort,
+    implements,
+    requires,
+    tag,
+)
+from lava_torch.kernels.equation import Equation, EquationError, equation
+from lava_torch.model import EquationModel, TorchProcessModel, VarInitError, VarValueError
+from lava_torch.observe import Monitor, TensorBoardLogger
+from lava_torch.proc import io
+from lava_torch.proc.atrlif.process import ATRLIF
+from lava_torch.proc.dense.process import Dense
+from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.runtime import Executable, Runtime
+from lava_torch.train import Deployment, deploy, quantize, surrogate
+from lava_torch.utils.weightutils import SignMode
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ATRLIF",
+    "CPU",
+    "GPU",
+    "LIF",
+    "AbstractProcess",
+    "AbstractSubProcessModel",
+    "CompileError",
+    "CycleError",
+    "Dense",
+    "Deployment",
+    "DeviceUnavailableError",
+    "Equation",
+    "EquationError",
+    "EquationModel",
+    "Executable",
+    "InPort",
+    "LogConfig",
+    "Loihi1SimCfg",
+    "Loihi2SimCfg",
+    "LoihiProtocol",
+    "Monitor",
+    "Network",
+    "OutPort",
+    "RefPort",
+    "RunConfig",
+    "RunContinuous",
+    "RunSteps",
+    "Runtime",
+    "SignMode",
+    "TensorBoardLogger",
+    "TernaryLIF",
+    "TorchProcessModel",
+    "Var",
+    "VarInitError",
+    "VarPort",
+    "VarValueError",
+    "compile",
+    "deploy",
+    "equation",
+    "implements",
+    "io",
+    "quantize",
+    "requires",
+    "surrogate",
+    "tag",
+]

@@ -1,0 +1,113 @@
+"""Compile Processes into a Network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lava_torch.compiler.errors import CompileError, DeviceUnavailableError
+from lava_torch.compiler.graph import Graph, Node, build_graph
+from lava_torch.compiler.network import Network
+from lava_torch.compiler.schedule import make_schedule
+from lava_torch.core.compilation import forget_sub_processes, track_sub_processes
+from lava_torch.core.process import AbstractProcess
+from lava_torch.core.process_graph import find_processes
+from lava_torch.core.run_configs import RunConfig
+from lava_torch.kernels.equation import resolve_surrogate
+from lava_torch.model.clock import Clock
+from lava_torch.model.torch_model import Binding, Read, TorchProcessModel
+
+_RESERVED = frozenset(dir(nn.Module)) | frozenset(dir(Network)) | {"clock", "graph", "training"}
+
+
+def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
+    """Compile `process` and all Processes connected with it into one `torch.nn.Module`.
+
+    The Processes stay as they are, so a network can be compiled many times, under different run
+    configs; `process.run` compiles in the same way.
+
+    Raises
+    ------
+    NoProcessModelFound, AssertionError : a Process has no model, or none that the run config
+    selects. CompileError (a ValueError) : a cycle without a buffered model; a device that is not
+        there; a `trainable` pattern that matches nothing; a model that cannot run here.
+    VarInitError, VarValueError (ValueErrors) : a Var's init does not fit its shape or its range.
+    """
+    if not isinstance(run_cfg, RunConfig):
+        raise TypeError(f"compile() needs a RunConfig such as Loihi2SimCfg(); got {run_cfg!r}.")
+    device = available_device(run_cfg.device)
+    forget_sub_processes(find_processes(process))
+    network = find_processes(process)
+    return track_sub_processes(network, lambda: _compile(process, run_cfg, device))
+
+
+def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device) -> Network:
+    graph = build_graph(process, run_cfg, _RESERVED)
+    schedule = make_schedule(graph)
+    clock = Clock(run_cfg.batch_size)
+    models = {name: _make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
+    _make_trainable(models, run_cfg)
+    _connect_reads(graph, models)
+    return Network(graph, schedule, models, clock).to(device)
+
+
+def available_device(name: str) -> torch.device:
+    """The torch device of that name; DeviceUnavailableError if it is not there."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise DeviceUnavailableError(
+            f"The run config asks for device '{name}', which is not available here; there is "
+            f"{', '.join(found)}. Pass one of these as device= ({error})."
+        ) from error
+    return device
+
+
+def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
+    if not issubclass(node.model_class, TorchProcessModel):
+        raise CompileError(
+            f"{node.model_class.__name__}, the model of Process '{node.name}', is not a "
+            f"TorchProcessModel; only those can be compiled. Derive it from TorchProcessModel or "
+            f"EquationModel."
+        )
+    process = node.process
+    model = node.model_class(process.proc_params)
+    binding = Binding(
+        name=node.name,
+        clock=clock,
+        dtype=getattr(torch, run_cfg.dtype),
+        quantized_training=bool(run_cfg.trainable),
+        surrogate=resolve_surrogate(run_cfg.surrogate),
+        seed=run_cfg.seed,
+        in_shapes={port.name: port.shape for port in process.in_ports},
+        out_shapes={port.name: port.shape for port in process.out_ports},
+        ref_shapes={port.name: port.shape for port in process.ref_ports},
+    )
+    inits = {var.name: var.init for var in process.vars}
+    shapes = {var.name: var.shape for var in process.vars}
+    model.bind(binding, inits, shapes)
+    return model
+
+
+def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) -> None:
+    names = [(name, var) for name, model in models.items() for var in model.var_names()]
+    if isinstance(run_cfg.trainable, bool):
+        chosen = [(n, var) for n, var in names if run_cfg.trainable and var in models[n].trainable]
+    else:
+        chosen = [(n, var) for n, var in names if run_cfg.is_trainable(n, var)]
+    if run_cfg.trainable and not chosen:
+        known = ", ".join(f"{n}.{var}" for n, var in names)
+        raise CompileError(
+            f"trainable={run_cfg.trainable!r} matches no Var of this network; its Vars are {known}."
+        )
+    for name, var in chosen:
+        models[name].make_trainable(var)
+
+
+def _connect_reads(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
+    for name, node in graph.nodes.items():
+        for port, link in node.reads.items():
+            models[name].connect_read(port, Read(models[link.node], link.var, link.view))
+        models[name].on_connected()

@@ -1,0 +1,152 @@
+"""From Processes to a graph: who is in the network, what each runs, and what feeds what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lava_torch.compiler.errors import CompileError
+from lava_torch.compiler.selection import ModelClass, select_model
+from lava_torch.core.connection_paths import connection_paths, reference_paths
+from lava_torch.core.model import is_sub_process_model
+from lava_torch.core.process import AbstractProcess
+from lava_torch.core.process_graph import find_processes
+from lava_torch.core.run_configs import RunConfig
+from lava_torch.core.variable import Var
+from lava_torch.model.view import View
+
+
+@dataclass(frozen=True)
+class Link:
+    """One connection: from an OutPort of a node, through virtual ports, to an InPort."""
+
+    node: str
+    port: str
+    view: View
+
+
+@dataclass(frozen=True)
+class ReadLink:
+    """What a RefPort reads: a Var of a node, through virtual ports."""
+
+    node: str
+    var: str
+    view: View
+
+
+@dataclass
+class Node:
+    """A leaf Process with the model class it gets.
+
+    `inputs` has the links into each InPort, `reads` what each connected RefPort reads.
+    """
+
+    name: str
+    process: AbstractProcess
+    model_class: ModelClass
+    inputs: dict[str, tuple[Link, ...]] = field(default_factory=dict)
+    reads: dict[str, ReadLink] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The network as data: leaf nodes by name, and the containers that are made of them."""
+
+    nodes: dict[str, Node]
+    containers: dict[AbstractProcess, ModelClass]
+    node_of: dict[AbstractProcess, str]
+
+    def __deepcopy__(self, memo: dict) -> Graph:
+        # A copy of a network is another state of the same Processes.
+        return self
+
+    def consumers(self, node: str) -> set[str]:
+        """The OutPorts of a node that something receives from."""
+        links = (link for n in self.nodes.values() for ls in n.inputs.values() for link in ls)
+        return {link.port for link in links if link.node == node}
+
+
+def build_graph(
+    process: AbstractProcess, run_cfg: RunConfig, reserved: frozenset[str] = frozenset()
+) -> Graph:
+    """Collect all Processes that are connected with `process`, select their models, and expand
+    those that are made of sub-processes. Nodes take the Processes' names, but no `reserved` one.
+
+    Raises NoProcessModelFound, AssertionError (no model fits, or an alias does not lead to a
+    sub-process) and CompileError.
+    """
+    leaves, containers = _expand(process, run_cfg)
+    names = _unique_names(list(leaves), reserved)
+    nodes = {names[p]: Node(names[p], p, model) for p, model in leaves.items()}
+    graph = Graph(nodes, containers, names)
+    for node in nodes.values():
+        _link(node, graph)
+    for p in [*leaves, *containers]:
+        p.validate_var_aliases()
+    return graph
+
+
+def _expand(
+    process: AbstractProcess, run_cfg: RunConfig
+) -> tuple[dict[AbstractProcess, ModelClass], dict[AbstractProcess, ModelClass]]:
+    leaves: dict[AbstractProcess, ModelClass] = {}
+    containers: dict[AbstractProcess, ModelClass] = {}
+    waiting = find_processes(process)
+    while waiting:
+        current = waiting.pop(0)
+        if current in leaves or current in containers:
+            continue
+        model = select_model(current, run_cfg)
+        if not is_sub_process_model(model):
+            leaves[current] = model
+            continue
+        containers[current] = model
+        if not current.is_compiled:  # else its model has made them already
+            current.register_sub_procs(model(current).find_sub_procs())
+        inside = [p for sub in current.procs for p in find_processes(sub)]
+        waiting += [p for p in inside if p not in waiting]
+    ordered = dict(sorted(leaves.items(), key=lambda item: item[0].id))
+    return ordered, containers
+
+
+def _unique_names(
+    processes: list[AbstractProcess], reserved: frozenset[str]
+) -> dict[AbstractProcess, str]:
+    """A name that a submodule can have for each Process: no dots, repeats numbered."""
+    names: dict[AbstractProcess, str] = {}
+    for process in processes:
+        base = process.name.replace(".", "_")
+        name, count = base, 1
+        while name in reserved or name in names.values():
+            name, count = f"{base}_{count}", count + 1
+        names[process] = name
+    return names
+
+
+def _link(node: Node, graph: Graph) -> None:
+    for port in node.process.in_ports:
+        links = []
+        for path in connection_paths(port):
+            if path.src.process not in graph.node_of:
+                continue  # an OutPort of a container that nothing inside feeds sends nothing
+            view = View(path.steps, len(path.src.shape))
+            links.append(Link(graph.node_of[path.src.process], path.src.name, view))
+        node.inputs[port.name] = tuple(links)
+    for port in node.process.ref_ports:
+        for path in reference_paths(port):
+            if path.src is port:
+                node.reads[port.name] = _read_link(path.dst.var, path, graph)
+
+
+def _read_link(var: Var, path, graph: Graph) -> ReadLink:
+    target = var.resolved()
+    if path.steps:
+        raise CompileError(
+            f"RefPort '{path.src.label}' reaches Var '{target.label}' through a virtual port, "
+            f"which compiled models do not support: reshape what you read instead."
+        )
+    if target.process not in graph.node_of:
+        raise CompileError(
+            f"RefPort '{path.src.label}' reaches Var '{target.label}', which no leaf Process "
+            f"holds: alias it to a Var of a sub-process."
+        )
+    return ReadLink(graph.node_of[target.process], target.name, View((), len(target.shape)))

@@ -1,0 +1,202 @@
+"""The compiled network: a torch.nn.Module whose submodules are the Processes' models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lava_torch.compiler.graph import Graph
+from lava_torch.compiler.schedule import Call
+from lava_torch.compiler.unroll import Unroll
+from lava_torch.model.clock import Clock
+from lava_torch.model.torch_model import TorchProcessModel
+
+#: What was sent in a step, by node and OutPort; or what is fed from outside, by node and port.
+Messages = dict[tuple[str, str], Tensor]
+
+
+class Network(nn.Module):
+    """A compiled network of Processes.
+
+    Each Process is a submodule of its name, each Var a buffer of it (a parameter where the run
+    config makes it trainable): `network.state_dict()` has "lif.v". `network.to(device)`,
+    `load_state_dict` and `copy.deepcopy` work as for any module. Calling the network unrolls it,
+    see `forward`; `AbstractProcess.run` steps one, with the state kept.
+    """
+
+    clock: Clock
+
+    def __init__(
+        self,
+        graph: Graph,
+        schedule: Sequence[Call],
+        models: Mapping[str, TorchProcessModel],
+        clock: Clock,
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self.schedule = tuple(schedule)
+        self.clock = clock
+        self._place: list[tuple[str, str] | None] = [None]
+        self._prepared = False
+        for name, model in models.items():
+            self.add_module(name, model)
+        self._learners = [name for name, m in models.items() if callable(getattr(m, "learn", None))]
+        self._managers = [
+            name for name, m in models.items() if callable(getattr(m, "manage", None))
+        ]
+
+    @property
+    def models(self) -> dict[str, TorchProcessModel]:
+        """The models by Process name, in the order of the Processes' ids."""
+        return {name: self._modules[name] for name in self.graph.nodes}
+
+    @property
+    def position(self) -> tuple[str, str] | None:
+        """The Process and the phase that a step is at, or was at when a model raised."""
+        return self._place[0]
+
+    @property
+    def device(self) -> torch.device:
+        return self.clock.time_step.device
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor] | None = None,
+        steps: int | None = None,
+        record: Sequence[str] = (),
+    ) -> dict[str, Tensor]:
+        """Unroll the network over `steps` time steps, differentiably.
+
+        It starts from the Vars as they stand and leaves them as they were, so that each call starts
+        from the same state; `reset()` makes that the initial one.
+
+        Parameters
+        ----------
+        inputs : by Process name, tensors of shape (T, *shape) or (T, B, *shape). They are added to
+            what the Process's one InPort receives; for a source, which has none, they take the
+            place of what its OutPort sends. "process.port" names one of several ports.
+        steps : number of steps, T if it is not given.
+        record : further "process.port" or "process.var" to return.
+
+        Returns
+        -------
+        dict by Process name of (steps, *shape) or (steps, B, *shape): what each sink received and
+        what each unconnected OutPort sent ("process.port" where there are several), and `record`.
+
+        Raises
+        ------
+        ValueError : unknown names, shapes that do not fit, or too few rows of input.
+        """
+        return Unroll(self, inputs or {}, steps, record).run()
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Let the models prepare before the first step; once."""
+        if not self._prepared:
+            for model in self.models.values():
+                model.prepare()
+            self._prepared = True
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Back to time step 0 and the initial values of all state; parameters and inputs stay."""
+        self.clock.time_step.zero_()
+        for model in self.models.values():
+            model.reset()
+        self._prepared = False
+
+    def step(self, fed: Messages | None = None, observe: bool = True) -> Messages:
+        """Run one time step. State is assigned, not yet committed: see `runtime.state`.
+
+        `fed` is added to InPorts and replaces what OutPorts send. With `observe=False` observers
+        and recorders are left out. Returns what was sent and, under their InPorts, what recorders
+        were to receive.
+        """
+        self.clock.time_step = self.clock.time_step + 1
+        messages: Messages = {}
+        for call in self.schedule:
+            self._place[0] = (call.node, "spiking")
+            self._spike(call, fed or {}, messages, observe)
+        self._phase(self._learners, "learn", "learning")
+        if observe:
+            self._phase(self._managers, "manage", "post-management")
+        self._place[0] = None
+        return messages
+
+    def _phase(self, nodes: list[str], method: str, phase: str) -> None:
+        for name in nodes:
+            self._place[0] = (name, phase)
+            getattr(self._modules[name], method)()
+
+    def _spike(self, call: Call, fed: Messages, messages: Messages, observe: bool) -> None:
+        model = self._modules[call.node]
+        if model.observer and not observe:
+            return
+        if not call.receives:
+            self._send(call.node, model, model.emit(), fed, messages)
+            return
+        inputs = self._receive(call.node, model, fed, messages)
+        if model.recorder and not observe:
+            messages.update({(call.node, port): x for port, x in inputs.items()})
+        elif call.sends:
+            self._send(call.node, model, model.step(**inputs), fed, messages)
+        else:
+            model.absorb(**inputs)
+
+    def _receive(
+        self, name: str, model: TorchProcessModel, fed: Messages, messages: Messages
+    ) -> dict[str, Tensor]:
+        inputs = {}
+        for port, links in self.graph.nodes[name].inputs.items():
+            total = fed.get((name, port))
+            for link in links:
+                message = messages.get((link.node, link.port))
+                if message is not None:
+                    message = link.view.apply(message)
+                    total = message if total is None else total + message
+            if total is None:
+                total = model.zeros(model.binding.in_shapes[port])
+            inputs[port] = total.to(model.compute_dtype)
+        return inputs
+
+    def _send(
+        self,
+        name: str,
+        model: TorchProcessModel,
+        result: Tensor | Mapping[str, Tensor] | None,
+        fed: Messages,
+        messages: Messages,
+    ) -> None:
+        shapes = model.binding.out_shapes
+        for port, message in _by_port(name, result, shapes).items():
+            shape = shapes[port]
+            if tuple(message.shape[message.ndim - len(shape) :]) != shape:
+                raise ValueError(
+                    f"OutPort '{name}.{port}' has shape {shape}, but {type(model).__name__} sent a "
+                    f"message of shape {tuple(message.shape)}."
+                )
+            messages[name, port] = fed.get((name, port), message)
+
+
+def _by_port(
+    name: str, result: Tensor | Mapping[str, Tensor] | None, shapes: Mapping[str, tuple]
+) -> Mapping[str, Tensor]:
+    if result is None:
+        return {}
+    if isinstance(result, Tensor):
+        if len(shapes) != 1:
+            raise ValueError(
+                f"Process '{name}' has the OutPorts {sorted(shapes)}: its model must return a dict "
+                f"of tensors by OutPort name, not one tensor."
+            )
+        return {next(iter(shapes)): result}
+    unknown = set(result) - set(shapes)
+    if unknown:
+        raise ValueError(
+            f"The model of Process '{name}' sent to {sorted(unknown)}, but its OutPorts are "
+            f"{sorted(shapes)}."
+        )
+    return result

@@ -1,0 +1,111 @@
+"""Which ProcessModels a Process has, and which of them a run config selects."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from lava_torch.core.exceptions import NoProcessModelFound
+from lava_torch.core.model import AbstractProcessModel
+from lava_torch.core.process import AbstractProcess
+from lava_torch.core.run_configs import RunConfig
+
+ModelClass = type[AbstractProcessModel]
+
+
+def select_model(process: AbstractProcess, run_cfg: RunConfig) -> ModelClass:
+    """The model class that `run_cfg` selects for a Process.
+
+    Raises NoProcessModelFound if there is no candidate, and what `run_cfg.select` raises:
+    AssertionError if no candidate fits, or if it returns something that is not a model class.
+    """
+    candidates = find_models(type(process))
+    if not candidates and process not in _exceptions(run_cfg):
+        raise NoProcessModelFound(process, _hint(process))
+    model = run_cfg.select(process, candidates)
+    if not (isinstance(model, type) and issubclass(model, AbstractProcessModel)):
+        raise AssertionError(
+            f"{type(run_cfg).__name__}.select() must return a ProcessModel class for Process "
+            f"'{process.name}'; it returned {model!r}."
+        )
+    return model
+
+
+def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
+    """The models whose `@implements` names exactly this class.
+
+    Those in the class's own module come first, in order of definition; then those in the other
+    modules of its folder, in alphabetical order. Modules of its package are imported for that;
+    beside a script, only modules that it has imported, and those with "model" in their names.
+    """
+    found: list[ModelClass] = []
+    for module in _modules(process_class):
+        for value in list(vars(module).values()):
+            if _implements(value, process_class, module) and value not in found:
+                found.append(value)
+    return found or [m for m in _subclasses(AbstractProcessModel) if _is_for(m, process_class)]
+
+
+def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
+    return value.__dict__.get("implements_process", None) is process_class or (
+        getattr(value, "implements_process", None) is process_class
+    )
+
+
+def _implements(value: object, process_class: type[AbstractProcess], module: ModuleType) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, AbstractProcessModel)
+        and value.__module__ == module.__name__
+        and _is_for(value, process_class)
+    )
+
+
+def _subclasses(cls: type) -> Iterator[ModelClass]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _modules(process_class: type) -> Iterator[ModuleType]:
+    home = sys.modules.get(process_class.__module__)
+    if home is None:
+        return
+    yield home
+    folder = Path(getattr(home, "__file__", None) or "").parent
+    if not getattr(home, "__file__", None):
+        return
+    package = home.__name__.rpartition(".")[0]
+    for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
+        full = f"{package}.{name}" if package else name
+        if full != home.__name__ and _may_import(full, package, folder):
+            yield importlib.import_module(full)
+
+
+def _may_import(full: str, package: str, folder: Path) -> bool:
+    """A script's folder may hold other scripts, which importing would run."""
+    if package:
+        return True
+    loaded = getattr(sys.modules.get(full), "__file__", None)
+    return Path(loaded).parent == folder if loaded else "model" in full
+
+
+def _exceptions(run_cfg: RunConfig) -> dict:
+    return getattr(run_cfg, "exception_proc_model_map", None) or {}
+
+
+def _hint(process: AbstractProcess) -> str:
+    for base in type(process).__mro__[1:]:
+        if isinstance(base, type) and issubclass(base, AbstractProcess) and find_models(base):
+            names = ", ".join(model.__name__ for model in find_models(base))
+            cls = type(process).__name__
+            return (
+                f"Its base {base.__name__} has {names}, which a subclass does not inherit: derive "
+                f"a model and decorate it with @implements({cls}), or name one in "
+                f"exception_proc_model_map={{{cls}: ...}}."
+            )
+    return ""

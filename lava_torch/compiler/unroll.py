@@ -1,0 +1,166 @@
+"""One differentiable unroll of a network: what goes in, what comes out, state put back after it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lava_torch.model.torch_model import TorchProcessModel
+
+if TYPE_CHECKING:
+    from lava_torch.compiler.network import Network
+
+Key = tuple[str, str]
+
+
+class Unroll:
+    """Checks the arguments of `Network.forward`, before any step, and runs it."""
+
+    def __init__(
+        self,
+        network: Network,
+        inputs: Mapping[str, Tensor],
+        steps: int | None,
+        record: Sequence[str],
+    ) -> None:
+        self.network = network
+        self.inputs = {self._input_key(name): (name, x) for name, x in inputs.items()}
+        self.batch_size = self._checked_batch()
+        self.steps = self._checked_steps(steps)
+        self.outputs = {**self._outputs(), **{name: self._record_key(name) for name in record}}
+
+    def run(self) -> dict[str, Tensor]:
+        network = self.network
+        network.prepare()
+        kept = [(m, dict(m._buffers)) for m in network.models.values()]
+        kept_clock = (network.clock.time_step, network.clock.batch_size)
+        rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}
+        try:
+            self._expand_state()
+            for t in range(self.steps):
+                fed = {key: x[t].to(network.device) for key, (_, x) in self.inputs.items()}
+                messages = network.step(fed, observe=False)
+                for name, key in self.outputs.items():
+                    rows[name].append(self._value(key, messages))
+        finally:
+            for model, buffers in kept:
+                model._buffers.update(buffers)
+            network.clock.time_step, network.clock.batch_size = kept_clock
+        return {name: torch.stack(self._full(row)) for name, row in rows.items()}
+
+    def _full(self, rows: list[Tensor]) -> list[Tensor]:
+        return list(torch.broadcast_tensors(*rows)) if rows else [torch.empty(0)]
+
+    def _expand_state(self) -> None:
+        """Give state a batch axis, where the inputs have one and the network has not."""
+        clock = self.network.clock
+        if self.batch_size is None or clock.batch_size is not None:
+            return
+        clock.batch_size = self.batch_size
+        for model in self.network.models.values():
+            for name in model.var_names():
+                if name in model._buffers and not model.is_shared(name):
+                    state = model._buffers[name]
+                    model._buffers[name] = state.expand(self.batch_size, *state.shape)
+
+    def _value(self, key: Key, messages: dict[Key, Tensor]) -> Tensor:
+        if key in messages:
+            return messages[key]
+        node, name = key
+        model: TorchProcessModel = self.network.models[node]
+        if name in model.binding.out_shapes:
+            return model.zeros(model.binding.out_shapes[name])
+        return getattr(model, name)
+
+    # -- names ------------------------------------------------------------------------------------
+
+    def _node(self, name: str) -> str:
+        nodes = self.network.graph.nodes
+        if name not in nodes:
+            raise ValueError(f"There is no Process '{name}' in this network; it has {list(nodes)}.")
+        return name
+
+    def _input_key(self, name: str) -> Key:
+        node, _, port = name.partition(".")
+        process = self.network.graph.nodes[self._node(node)].process
+        ins = process.in_ports.member_names
+        ports = [*ins, *process.out_ports.member_names] if port else ins
+        ports = ports or process.out_ports.member_names
+        if port and port in ports:
+            return node, port
+        if port or len(ports) != 1:
+            raise ValueError(
+                f"inputs['{name}'] must name one port of Process '{node}': 'process.port' with one "
+                f"of {[*ins, *process.out_ports.member_names]}."
+            )
+        return node, ports[0]
+
+    def _record_key(self, name: str) -> Key:
+        node, _, member = name.partition(".")
+        model = self.network.models[self._node(node)]
+        known = [*model.var_names(), *model.binding.out_shapes]
+        if member not in known:
+            raise ValueError(f"record '{name}': Process '{node}' has {known}.")
+        return node, member
+
+    def _outputs(self) -> dict[str, Key]:
+        """Sinks, and OutPorts that nothing but observers receives from."""
+        graph, found = self.network.graph, {}
+        models = self.network.models
+        seen = {
+            (link.node, link.port)
+            for name, node in graph.nodes.items()
+            for links in node.inputs.values()
+            for link in links
+            if not models[name].observer
+        }
+        for name, model in models.items():
+            if model.observer:
+                continue
+            outs = [p for p in model.binding.out_shapes if (name, p) not in seen]
+            ports = outs if model.binding.out_shapes else list(model.binding.in_shapes)
+            if model.binding.out_shapes or model.recorder:
+                many = len(ports) > 1
+                found.update({f"{name}.{p}" if many else name: (name, p) for p in ports})
+        return found
+
+    # -- shapes -----------------------------------------------------------------------------------
+
+    def _checked_batch(self) -> int | None:
+        sizes = {name: self._batch_of(key, name, x) for key, (name, x) in self.inputs.items()}
+        found = {size for size in sizes.values() if size is not None}
+        own = self.network.clock.batch_size
+        if len(found) > 1 or (own is not None and found - {own}):
+            raise ValueError(
+                f"Inputs must agree in their batch size; they have {sizes}"
+                + (f" and the network was compiled with batch_size={own}." if own else ".")
+            )
+        return own if own is not None else next(iter(found), None)
+
+    def _batch_of(self, key: Key, name: str, x: Tensor) -> int | None:
+        node, port = key
+        binding = self.network.models[node].binding
+        shape = binding.in_shapes[port] if port in binding.in_shapes else binding.out_shapes[port]
+        extra = x.ndim - 1 - len(shape)
+        if extra in (0, 1) and tuple(x.shape[1 + extra :]) == shape:
+            return x.shape[1] if extra else None
+        raise ValueError(
+            f"inputs['{name}'] must have shape (T, *{shape}) or (T, B, *{shape}) to fit port "
+            f"'{node}.{port}'; it has {tuple(x.shape)}."
+        )
+
+    def _checked_steps(self, steps: int | None) -> int:
+        lengths = {name: x.shape[0] for name, x in self.inputs.values()}
+        if steps is None:
+            if not lengths:
+                raise ValueError("Give `steps`, the number of time steps: there are no inputs.")
+            steps = min(lengths.values())
+        steps = operator.index(steps)
+        short = {name: length for name, length in lengths.items() if length < steps}
+        if short or steps < 0:
+            raise ValueError(f"Cannot unroll {steps} steps: the inputs have {lengths} rows.")
+        return steps

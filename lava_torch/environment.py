@@ -1,0 +1,86 @@
+"""What an installation runs on: versions, processors, devices."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+import lava_torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware that a figure was measured on.
+
+    Attributes
+    ----------
+    cpu : the processor's model.
+    cores : logical cores that this process may use.
+    threads : threads that torch computes with.
+    gpus : names of the GPUs that torch sees.
+    system : operating system and architecture.
+    """
+
+    cpu: str
+    cores: int
+    threads: int
+    gpus: tuple[str, ...]
+    system: str
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def machine() -> Machine:
+    """This machine."""
+    return Machine(
+        cpu=cpu_model(),
+        cores=usable_cores(),
+        threads=torch.get_num_threads(),
+        gpus=tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())),
+        system=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def cpu_model() -> str:
+    """The processor's model name, or its architecture where the system does not tell the model."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """Logical cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def versions() -> dict[str, str]:
+    """Versions of lava_torch and of what its speed and results depend on; "-" if not installed."""
+    found = {"lava_torch": lava_torch.__version__, "python": platform.python_version()}
+    for package in ("torch", "triton", "numba", "numpy"):
+        found[package] = _version(package)
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
+
+
+def devices() -> dict[str, str]:
+    """Names of the devices that a run config can ask for: `{"cpu": ..., "cuda:0": ...}`."""
+    gpus = range(torch.cuda.device_count())
+    return {"cpu": cpu_model(), **{f"cuda:{i}": torch.cuda.get_device_name(i) for i in gpus}}

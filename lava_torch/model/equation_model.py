@@ -1,0 +1,69 @@
+"""Models whose step is one equation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from lava_torch.kernels.equation import Equation, use_surrogate
+from lava_torch.model.straight_through import round_ste
+from lava_torch.model.torch_model import TorchProcessModel
+
+
+class EquationModel(TorchProcessModel):
+    """A neuron given by one equation of scalars.
+
+    `equation`'s arguments are names of the Process's InPorts and Vars; `returns` names, in the
+    order of the equation's results, the OutPorts that each is sent to or the Vars that it becomes.
+    A Var that is not in `returns` is a parameter: it is shared by a batch, and a parameter of shape
+    (1,) may be given an array of the neurons' shape instead.
+
+    Raises TypeError at compile where an argument or a result names neither a port nor a Var.
+    """
+
+    equation: ClassVar[Equation]
+    returns: ClassVar[tuple[str, ...]]
+
+    def is_shared(self, name: str) -> bool:
+        return name not in self.returns
+
+    def setup(self) -> None:
+        outs = set(self.binding.out_shapes)
+        known = set(self.var_names()) | set(self.binding.in_shapes)
+        self._check_names("takes", self.equation.arguments, known)
+        self._check_names("returns", self.returns, set(self.var_names()) | outs)
+        self._sends = tuple(name in outs for name in self.returns)
+        self.equation.trace(self.compute_dtype)
+
+    def _check_names(self, verb: str, names: tuple[str, ...], known: set[str]) -> None:
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} of Process '{self.binding.name}': the equation "
+                f"'{self.equation.name}' {verb} {unknown}, which are neither ports nor Vars of the "
+                f"Process; those are {sorted(known)}. Rename them, or add the Vars."
+            )
+
+    def step(self, **inputs: Tensor) -> dict[str, Tensor]:
+        values = [inputs[a] if a in inputs else self._value(a) for a in self.equation.arguments]
+        sent = {}
+        for name, out, value in zip(self.returns, self._sends, self._evaluate(values), strict=True):
+            if out:
+                sent[name] = value
+            else:
+                self._buffers[name] = value
+        return sent
+
+    def _value(self, name: str) -> Tensor:
+        value = getattr(self, name)
+        if self.binding.quantized_training and isinstance(value, torch.nn.Parameter):
+            return round_ste(value)
+        return value
+
+    def _evaluate(self, values: list[Tensor]) -> tuple[Tensor, ...]:
+        with use_surrogate(self.binding.surrogate):
+            if self.binding.quantized_training and self.dtype == torch.int32:
+                return self.equation(*values)
+            return self.equation.apply(*values)

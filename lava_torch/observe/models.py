@@ -1,0 +1,63 @@
+"""How a Monitor records: one row a step, on the device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lava_torch.core.decorator import implements, requires
+from lava_torch.core.resources import CPU
+from lava_torch.core.sync import LoihiProtocol
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.observe.monitor import Monitor
+
+
+@implements(proc=Monitor, protocol=LoihiProtocol)
+@requires(CPU)
+class MonitorModel(TorchProcessModel):
+    """Writes row t - 1 of each record in step t. Records keep the dtype of their target."""
+
+    observer = True
+    recorder = True
+
+    def is_shared(self, name: str) -> bool:
+        return True  # a record has its time axis first, then the batch's
+
+    def on_connected(self) -> None:
+        """Make the records, now that the targets' shapes and dtypes are known."""
+        self._of_port = {}
+        for record, probe in self.proc_params["probes"].items():
+            port = probe["port"]
+            self._of_port[port] = record
+            if port in self.binding.ref_shapes:
+                row = self.read(port)
+            else:
+                row = self.zeros(self.binding.in_shapes[port])
+            rows = torch.zeros((probe["num_steps"], *row.shape), dtype=row.dtype, device=row.device)
+            self._buffers[record] = rows
+
+    def begin_run(self, first: int, last: int) -> None:
+        for probe in self.proc_params["probes"].values():
+            if last > probe["num_steps"]:
+                raise RuntimeError(
+                    f"Monitor '{self.binding.name}' records {probe['num_steps']} steps of "
+                    f"'{probe['target'].label}', but the run would reach step {last}. Probe more "
+                    f"steps, or run fewer."
+                )
+
+    def reset(self) -> None:
+        for record in self._of_port.values():
+            self._buffers[record].zero_()
+
+    def absorb(self, **inputs: Tensor) -> None:
+        for port, message in inputs.items():
+            self._write(self._of_port[port], message)
+
+    def manage(self) -> None:
+        for port, record in self._of_port.items():
+            if port in self.binding.ref_shapes:
+                self._write(record, self.read(port))
+
+    def _write(self, record: str, row: Tensor) -> None:
+        rows = self._buffers[record]
+        rows.index_copy_(0, (self.time_step - 1).reshape(1), row.detach().to(rows.dtype)[None])

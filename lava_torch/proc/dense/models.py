@@ -1,0 +1,144 @@
+"""How dense connections behave, in floating and in Loihi's fixed point."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lava_torch.core.decorator import implements, requires, tag
+from lava_torch.core.resources import CPU
+from lava_torch.core.sync import LoihiProtocol
+from lava_torch.model.straight_through import straight_through
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.proc.dense.process import Dense
+from lava_torch.utils.weightutils import (
+    SignMode,
+    clip_weights,
+    determine_sign_mode,
+    truncate_weights,
+    truncated_bits,
+    weight_range,
+)
+
+
+class DenseModel(TorchProcessModel):
+    """A buffered connection: it sends what it accumulated from the spikes of the step before."""
+
+    shared = ("weights", "num_message_bits")
+    trainable = ("weights",)
+
+    def setup(self) -> None:
+        # Read once: as a tensor it would make each step wait for the device.
+        self.graded = bool(self.num_message_bits.max() > 0)
+
+    def on_var_update(self) -> None:
+        self.graded = bool(self.num_message_bits.max() > 0)
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        if name == "weights" and not np.all(np.isfinite(value)):
+            raise self.refuse(name, value, "finite")
+        if name == "num_message_bits":
+            self.check_range(name, value, 0, 32)
+
+    def emit(self) -> Tensor:
+        return self.a_buff
+
+    def absorb(self, s_in: Tensor) -> None:
+        self.a_buff = self.propagate(s_in if self.graded else binary(s_in))
+
+    def propagate(self, s_in: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define propagate(s_in) -> activation.")
+
+
+@implements(proc=Dense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class DenseModelFloat(DenseModel):
+    """Dense in float32 or float64."""
+
+    def propagate(self, s_in: Tensor) -> Tensor:
+        return functional.linear(s_in, self.weights)
+
+
+@implements(proc=Dense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class DenseModelFixed(DenseModel):
+    """Dense with 8-bit weights, exact; in training, the same numbers in floating point."""
+
+    dtype = torch.int32
+
+    def setup(self) -> None:
+        super().setup()
+        parameters = self.proc_params
+        self.weight_exp = self._whole("weight_exp", parameters.get("weight_exp", 0), -24, 24)
+        bits = parameters.get("num_weight_bits", 8)
+        self.num_weight_bits = self._whole("num_weight_bits", bits, 0, 8)
+        weights = self.weights.cpu().numpy()
+        # Weights that are trained may change their sign.
+        inferred = (
+            SignMode.MIXED if self.binding.quantized_training else determine_sign_mode(weights)
+        )
+        self.sign_mode = SignMode(parameters.get("sign_mode") or inferred)
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        super().check(name, value)
+        if name == "weights":
+            low, high = weight_range(SignMode.MIXED)
+            self.check_range(name, np.trunc(value), low, high, " (8 bits and a sign)")
+
+    def prepare(self) -> None:
+        if not self.binding.quantized_training:
+            weights = clip_weights(self.weights.cpu().numpy(), self.sign_mode, num_bits=8)
+            weights = truncate_weights(weights, self.sign_mode, self.num_weight_bits)
+            self.weights = torch.from_numpy(weights).to(self.weights)
+
+    def propagate(self, s_in: Tensor) -> Tensor:
+        if self.binding.quantized_training:
+            activation = functional.linear(s_in, self.quantized_weights())
+            shifted = torch.floor(activation * 2.0**self.weight_exp)
+            return straight_through(activation * 2.0**self.weight_exp, lambda _: shifted)
+        return shift_sum(exact_linear(s_in, self.weights), self.weight_exp)
+
+    def quantized_weights(self) -> Tensor:
+        """The trained weights as fixed point holds them, with a gradient that passes through."""
+        return straight_through(self.weights, self._quantize)
+
+    def _quantize(self, weights: Tensor) -> Tensor:
+        low, high = weight_range(self.sign_mode)
+        step = 2 ** truncated_bits(self.sign_mode, self.num_weight_bits)
+        # Rounded to the grid here; the deployed truncation then leaves these numbers as they are.
+        return (torch.round(weights / step) * step).clamp(
+            -(-low // step) * step, high // step * step
+        )
+
+    def integers(self) -> dict[str, np.ndarray]:
+        values = super().integers()
+        if self.binding.quantized_training:
+            values["weights"] = self.quantized_weights().cpu().numpy().astype(np.int64)
+        return values
+
+    def integer_params(self) -> dict[str, object]:
+        return {"sign_mode": self.sign_mode}
+
+    def _whole(self, name: str, value: int, low: int, high: int) -> int:
+        self.check_range(name, np.asarray(value), low, high)
+        return int(value)
+
+
+def binary(s_in: Tensor) -> Tensor:
+    """1 where a spike arrived. Spikes are 0 or 1 already while a gradient flows through them."""
+    return s_in if s_in.requires_grad else (s_in != 0).to(s_in.dtype)
+
+
+def exact_linear(s_in: Tensor, weights: Tensor) -> Tensor:
+    """`weights @ s_in` of int32, exact: a float64 holds every sum of fewer than 2^21 products of an
+    8-bit weight and a 24-bit message, and is multiplied faster than integers are."""
+    return functional.linear(s_in.double(), weights.double()).to(torch.int64).to(torch.int32)
+
+
+def shift_sum(activation: Tensor, exponent: int) -> Tensor:
+    """The summed activation times 2^exponent, rounded down."""
+    return activation << exponent if exponent > 0 else activation >> -exponent

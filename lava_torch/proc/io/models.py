@@ -1,0 +1,64 @@
+"""How sources and sinks behave: rows are read and written on the device, by the time step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lava_torch.core.decorator import implements, requires, tag
+from lava_torch.core.resources import CPU
+from lava_torch.core.sync import LoihiProtocol
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.proc.io import sink, source
+
+
+class SourceModel(TorchProcessModel):
+    """Sends data[..., (t - 1) % T]."""
+
+    kept = ("data",)
+
+    def emit(self) -> Tensor:
+        row = (self.time_step - 1) % self.data.shape[-1]
+        return self.data.index_select(-1, row.reshape(1)).squeeze(-1)
+
+
+class SinkModel(TorchProcessModel):
+    """Writes data[..., (t - 1) % buffer], in place: a record is not state that a gradient needs."""
+
+    recorder = True
+
+    def absorb(self, a_in: Tensor) -> None:
+        row = (self.time_step - 1) % self.data.shape[-1]
+        self.data.index_copy_(-1, row.reshape(1), a_in.unsqueeze(-1).to(self.data.dtype))
+
+
+@implements(proc=source.RingBuffer, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class SourceModelFloat(SourceModel):
+    """A source of floats."""
+
+
+@implements(proc=source.RingBuffer, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class SourceModelFixed(SourceModel):
+    """A source of int32."""
+
+    dtype = torch.int32
+
+
+@implements(proc=sink.RingBuffer, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class SinkModelFloat(SinkModel):
+    """A sink of floats."""
+
+
+@implements(proc=sink.RingBuffer, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class SinkModelFixed(SinkModel):
+    """A sink of int32."""
+
+    dtype = torch.int32

@@ -1,0 +1,193 @@
+"""Runs a network: start, pause, wait, stop, and access to the Vars in between."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from lava_torch.compiler.network import Network
+from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
+from lava_torch.core.variable import Var
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.runtime.control import Control
+from lava_torch.runtime.steppers import make_stepper
+
+log = logging.getLogger("lava_torch")
+
+#: Steps between two looks at the host: observers are drained, signals handled.
+CHUNK = 1000
+
+
+class Runtime:
+    """Runs one compiled network.
+
+    A blocking run steps on the caller's thread, any other on a thread of its own, which ends with
+    the run. An exception in a model ends the run: the caller of `run`, `wait` or `pause` gets a
+    RuntimeError that names the Process and the phase, chained from the original exception. The
+    state is then that of the last finished step, and the network can be run again or stopped.
+
+    Attributes
+    ----------
+    network : the Network that is run.
+    is_stopped : whether `stop()` was called.
+    """
+
+    def __init__(self, network: Network, stepper: str = "auto") -> None:
+        self.network = network
+        self.stepper = make_stepper(network, stepper)
+        self.is_stopped = False
+        self._control = Control()
+        self._thread: threading.Thread | None = None
+        self._blocking_run = threading.Lock()
+        self._failure: RuntimeError | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is on; a run that does not block is on until `wait()` or `pause()`."""
+        return self._thread is not None or self._blocking_run.locked()
+
+    @property
+    def time_step(self) -> int:
+        """The number of steps that are done."""
+        return int(self.network.clock.time_step)
+
+    def start(self, run_condition: AbstractRunCondition) -> None:
+        """Run; return when the steps are done, or at once if the condition does not block.
+
+        Raises RuntimeError if a run is on already, the runtime is stopped, or a model raises.
+        """
+        if self.is_stopped:
+            raise RuntimeError("The network was stopped; run() compiles it afresh.")
+        if self.is_running:
+            raise RuntimeError("A run is on already: wait() for it or pause() it first.")
+        steps = run_condition.num_steps if isinstance(run_condition, RunSteps) else None
+        self._begin(steps)
+        self._control.clear()
+        if not run_condition.blocking:
+            self._thread = threading.Thread(target=self._run_aside, args=(steps,), daemon=True)
+            self._thread.start()
+            return
+        with self._blocking_run:
+            self._run(steps)
+
+    def wait(self) -> None:
+        """Return when no run is on any more; RuntimeError if a model raised."""
+        self._join()
+
+    def pause(self) -> None:
+        """End the run after its current step; `start` goes on from there.
+
+        From the thread of a blocking run's caller there is nothing to pause; from another thread
+        that run ends, and its caller returns.
+        """
+        self._control.request()
+        self._join()
+
+    def stop(self) -> None:
+        """End the run and release the network; nothing happens the second time."""
+        if self.is_stopped:
+            return
+        self._control.request()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        self.is_stopped = True
+        for model in self.network.models.values():
+            model.close()
+
+    def reset(self) -> None:
+        """Back to time step 0 and the initial values of all state; parameters and inputs stay.
+
+        Raises RuntimeError while a run is on.
+        """
+        if self.is_running:
+            raise RuntimeError("Cannot reset while a run is on: wait() for it or pause() it first.")
+        self.network.reset()
+
+    def get(self, var: Var, idx: Any = None) -> Any:
+        """A Var's value, or the part at `idx`: float64, str or CSR; None while a run is on."""
+        if self.is_running:
+            return None
+        model = self._model_of(var)
+        value = var.init if model is None else model.get_var(var.name)
+        return value if idx is None else value[idx]
+
+    def set(self, var: Var, value: Any, idx: Any = None) -> None:
+        """Write a Var, or the part at `idx`, before the next step; ignored while a run is on.
+
+        Raises ValueError if the value does not fit; nothing is written then.
+        """
+        model = self._model_of(var)
+        if self.is_running:
+            log.error("Var '%s' was not set: a run is on. Call wait() or pause() first.", var.label)
+            return
+        if model is None:
+            raise ValueError(
+                f"Var '{var.label}' is held by no model: alias it to one of a sub-process."
+            )
+        model.set_var(var.name, value, idx)
+
+    # -- inner ------------------------------------------------------------------------------------
+
+    def _model_of(self, var: Var) -> TorchProcessModel | None:
+        name = self.network.graph.node_of.get(var.process)
+        return None if name is None else self.network.models[name]
+
+    def _begin(self, steps: int | None) -> None:
+        first = self.time_step + 1
+        for model in self.network.models.values():
+            if steps is not None:
+                model.begin_run(first, first + steps - 1)
+        self.network.prepare()
+
+    def _run_aside(self, steps: int | None) -> None:
+        try:
+            self._run(steps)
+        except RuntimeError as failure:
+            self._failure = failure
+
+    def _run(self, steps: int | None) -> None:
+        limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
+        chunk = min([CHUNK, *limits])
+        left = steps
+        while (left is None or left > 0) and not self._control.requested:
+            wanted = chunk if left is None else min(chunk, left)
+            if steps is None:
+                self._begin_chunk(wanted)
+            done = self._advance(wanted)
+            left = None if left is None else left - done
+            for model in self.network.models.values():
+                model.drain()
+
+    def _begin_chunk(self, steps: int) -> None:
+        first = self.time_step + 1
+        try:
+            for model in self.network.models.values():
+                model.begin_run(first, first + steps - 1)
+        except Exception as error:
+            raise RuntimeError(f"1 Exception(s) occurred: {error}") from error
+
+    def _advance(self, steps: int) -> int:
+        try:
+            return self.stepper.advance(steps, self._control)
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> RuntimeError:
+        name, phase = self.network.position or ("?", "commit")
+        model = type(self.network.models[name]).__name__ if name != "?" else ""
+        where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
+        return RuntimeError(
+            f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "
+            f"{type(error).__name__}: {error}. The state is that of step {self.time_step}."
+        )
+
+    def _join(self) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+            self._thread = None
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure

@@ -1,0 +1,57 @@
+"""A step is a transaction: state is assigned while it runs, and committed when it is over."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lava_torch.compiler.network import Network
+from lava_torch.model.torch_model import TorchProcessModel
+
+
+class State:
+    """The buffers of a network, whose addresses stay while steps assign new tensors over them.
+
+    `commit()` copies what a step assigned into the buffers; `rollback()` drops it, so that an error
+    leaves the state of the last finished step.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._kept: list[tuple[TorchProcessModel, str, Tensor]] = [
+            (model, name, model._buffers[name])
+            for model in network.models.values()
+            for name in model.var_names()
+            if name in model._buffers
+        ]
+        self._clock = network.clock
+        self._time_step = network.clock.time_step
+
+    @torch.no_grad()
+    def commit(self) -> None:
+        changed = [
+            (model, name, buffer, value)
+            for model, name, buffer in self._kept
+            if (value := model._buffers[name]) is not buffer
+        ]
+        for model, name, buffer, value in changed:
+            if value.shape != buffer.shape:
+                raise ValueError(
+                    f"{type(model).__name__} gave Var '{name}' of Process '{model.binding.name}' "
+                    f"the shape {tuple(value.shape)}; it has {tuple(buffer.shape)}."
+                )
+        # One Var may have been assigned another's buffer: read everything before writing anything.
+        values = [value.clone() if _is_buffer(value, changed) else value for *_, value in changed]
+        for (model, name, buffer, _), value in zip(changed, values, strict=True):
+            buffer.copy_(value)
+            model._buffers[name] = buffer
+        self._time_step.copy_(self._clock.time_step)
+        self._clock.time_step = self._time_step
+
+    def rollback(self) -> None:
+        for model, name, buffer in self._kept:
+            model._buffers[name] = buffer
+        self._clock.time_step = self._time_step
+
+
+def _is_buffer(value: Tensor, changed: list) -> bool:
+    return any(value is buffer for _, _, buffer, _ in changed)

@@ -1,0 +1,25 @@
+"""The ways to execute the steps of a network, the fastest first."""
+
+from __future__ import annotations
+
+from lava_torch.compiler.errors import CompileError
+from lava_torch.compiler.network import Network
+from lava_torch.runtime.steppers.base import Stepper
+from lava_torch.runtime.steppers.eager import EagerStepper
+
+STEPPERS: dict[str, type[Stepper]] = {stepper.name: stepper for stepper in (EagerStepper,)}
+
+
+def make_stepper(network: Network, name: str = "auto") -> Stepper:
+    """The stepper of that name; "auto": the first that can run the network.
+
+    Raises CompileError for an unknown name, or if the named one cannot run the network.
+    """
+    if name == "auto":
+        return next(cls(network) for cls in STEPPERS.values() if cls.obstacle(network) is None)
+    if name not in STEPPERS:
+        raise CompileError(f"There is no stepper '{name}'; choose from {['auto', *STEPPERS]}.")
+    obstacle = STEPPERS[name].obstacle(network)
+    if obstacle is not None:
+        raise CompileError(f"Stepper '{name}' cannot run this network: {obstacle}. Use 'auto'.")
+    return STEPPERS[name](network)

@@ -1,0 +1,32 @@
+"""What a stepper is: the seam between a compiled network and the way its steps are executed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from lava_torch.compiler.network import Network
+from lava_torch.runtime.control import Control
+
+
+class Stepper(ABC):
+    """Advances a network. All steppers give the same results."""
+
+    #: What `run_cfg.stepper` calls it.
+    name: ClassVar[str]
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @classmethod
+    @abstractmethod
+    def obstacle(cls, network: Network) -> str | None:
+        """Why this stepper cannot run `network`, in words; None if it can."""
+
+    @abstractmethod
+    def advance(self, steps: int, control: Control) -> int:
+        """Run up to `steps` steps, fewer if `control` is requested; return how many were run.
+
+        An exception of a model leaves the state of the last finished step; the network's `position`
+        then names the Process and the phase.
+        """

@@ -1,0 +1,192 @@
+"""From floating point to Loihi's integers: one scale for each population.
+
+A floating-point LIF population behaves the same if its input, threshold, bias and state are all
+multiplied by the same k. Fixed point needs integers, so k is chosen as large as the 8-bit weights
+(and the 17-bit threshold and the bias) admit, and everything is rounded: `weights = k w`, `vth = k
+vth`; u, v and the bias carry 6 more bits. Decays become fractions of 4096. A connection whose
+weights are small beside those of another one into the same population gets a negative `weight_exp`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lava_torch.core.process import AbstractProcess
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.proc.dense.process import Dense
+from lava_torch.proc.io import sink, source
+from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.utils.weightutils import SignMode, truncated_bits, weight_range
+
+#: u, v and bias have this many fractional bits beside the weights' scale.
+FRACTION_BITS = 6
+MAX_THRESHOLD = 2**17 - 1
+MAX_MANTISSA = 2**12 - 1
+MAX_BIAS_EXP = 7
+
+
+@dataclass(frozen=True)
+class Values:
+    """A floating-point Process as it stands: its Vars' values and its constructor's parameters."""
+
+    name: str
+    process: AbstractProcess
+    vars: Mapping[str, Any]
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a fixed-point Process gets: inits of its Vars, and parameters of its model."""
+
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Converter(ABC):
+    """How one class of Process is converted. Register it with `@converter(ProcessClass)`."""
+
+    #: Whether what it sends has the scale of the population it feeds (False: spikes, scale 1).
+    sends_scaled: bool = False
+    #: Whether what it receives must have its own scale (False: spikes, or anything).
+    receives_scaled: bool = False
+
+    @abstractmethod
+    def largest_scale(self, values: Values) -> float:
+        """The largest k that the Process can represent; inf if any."""
+
+    @abstractmethod
+    def convert(self, values: Values, scale: float) -> Converted:
+        """The integers for the scale k."""
+
+
+#: The converters by Process class.
+CONVERTERS: dict[type[AbstractProcess], Converter] = {}
+
+
+def converter(*process_classes: type[AbstractProcess]):
+    """Class decorator: register a Converter for Process classes."""
+
+    def register(cls: type[Converter]) -> type[Converter]:
+        for process_class in process_classes:
+            CONVERTERS[process_class] = cls()
+        return cls
+
+    return register
+
+
+@converter(LIF, TernaryLIF)
+class LIFConverter(Converter):
+    """Thresholds, bias and state times k; decays in 1/4096."""
+
+    receives_scaled = True
+
+    def largest_scale(self, values: Values) -> float:
+        vth = max(float(np.abs(values.vars[name]).max()) for name in _thresholds(values))
+        bias = float(np.abs(values.vars["bias_mant"]).max())
+        limit = MAX_MANTISSA * 2**MAX_BIAS_EXP / 2**FRACTION_BITS
+        return min(MAX_THRESHOLD / vth if vth else np.inf, limit / bias if bias else np.inf)
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        fine = scale * 2**FRACTION_BITS
+        mantissa, exponent = _mantissa(values.vars["bias_mant"] * fine)
+        state = {name: np.rint(values.vars[name] * fine) for name in ("u", "v")}
+        return Converted(
+            {
+                **state,
+                **{name: np.rint(values.vars[name] * scale) for name in _thresholds(values)},
+                # Loihi's current decays by (du + 1) / 4096.
+                "du": np.clip(np.rint(values.vars["du"] * 4096) - 1, 0, 4095),
+                "dv": np.clip(np.rint(values.vars["dv"] * 4096), 0, 4096),
+                "bias_mant": mantissa,
+                "bias_exp": exponent,
+            }
+        )
+
+
+@converter(Dense)
+class DenseConverter(Converter):
+    """Weights times k, on the grid of their bits; small ones with a negative exponent."""
+
+    sends_scaled = True
+
+    def largest_scale(self, values: Values) -> float:
+        largest = float(np.abs(values.vars["weights"]).max(initial=0))
+        return self._top(values) / largest if largest else np.inf
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        weights = values.vars["weights"] * scale
+        largest = float(np.abs(weights).max(initial=0))
+        room = np.floor(np.log2(self._top(values) / largest + 1e-9)) if largest else 0
+        exponent = -int(np.clip(room, 0, 6))
+        grid = self._grid(values)
+        integers = np.rint(weights * 2.0**-exponent / grid) * grid
+        params = {"weight_exp": exponent, "sign_mode": SignMode.MIXED}
+        return Converted({"weights": integers.astype(np.int64)}, params)
+
+    def _grid(self, values: Values) -> int:
+        return 2 ** truncated_bits(SignMode.MIXED, values.params.get("num_weight_bits", 8))
+
+    def _top(self, values: Values) -> int:
+        grid = self._grid(values)
+        return weight_range(SignMode.MIXED)[1] // grid * grid
+
+
+@converter(source.RingBuffer)
+class SourceConverter(Converter):
+    """Spikes and graded messages stay; currents for a population are scaled and rounded."""
+
+    sends_scaled = True
+
+    def largest_scale(self, values: Values) -> float:
+        return np.inf
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        data = np.asarray(values.process.data.init)
+        if scale == 1 and np.any(data != np.trunc(data)):
+            raise ValueError(
+                f"source '{values.name}' feeds a connection with data that are not whole numbers; "
+                f"fixed point sends int32. Encode them as spikes, or scale and round them."
+            )
+        return Converted({"data": np.rint(data * scale)})
+
+
+@converter(sink.RingBuffer)
+class SinkConverter(Converter):
+    """A sink keeps what it receives, whatever its scale."""
+
+    def largest_scale(self, values: Values) -> float:
+        return np.inf
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        return Converted()
+
+
+def values_of(model: TorchProcessModel, process: AbstractProcess) -> Values:
+    """The parameters that a floating-point model holds now, and the state that its Process starts
+    from."""
+    inits = {
+        var.name: np.asarray(var.init, dtype=float)
+        for var in process.vars
+        if var.name in model.var_names() and var.name not in model.sparse
+    }
+    held = {n: np.asarray(model.get_var(n)) for n in inits if model.is_shared(n)}
+    bits = process.proc_params.get("num_weight_bits", 8)
+    return Values(model.binding.name, process, {**inits, **held}, {"num_weight_bits": bits})
+
+
+def _thresholds(values: Values) -> tuple[str, ...]:
+    return ("vth",) if isinstance(values.process, LIF) else ("vth_hi", "vth_lo")
+
+
+def _mantissa(bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissa and exponent for each value, with the smallest exponent whose mantissa fits."""
+    magnitude = np.maximum(np.abs(bias) / MAX_MANTISSA, 1)
+    exponent = np.clip(np.ceil(np.log2(magnitude)), 0, MAX_BIAS_EXP)
+    mantissa = np.clip(np.rint(bias / 2.0**exponent), -MAX_MANTISSA - 1, MAX_MANTISSA)
+    return mantissa, exponent

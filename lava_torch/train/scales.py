@@ -1,0 +1,62 @@
+"""Which scale each Process of a floating-point network gets in fixed point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lava_torch.compiler import Network
+from lava_torch.train.conversion import CONVERTERS, Converter, values_of
+from lava_torch.train.errors import DeployError
+
+
+def find_scales(network: Network, nodes: list[str]) -> dict[str, float]:
+    """One scale for all that meets in a population; 1 for what only carries spikes.
+
+    Raises DeployError for a Process class without a converter.
+    """
+    group = {name: name for name in nodes}
+    for name in nodes:
+        if not _converter(network, name).receives_scaled:
+            continue
+        for links in network.graph.nodes[name].inputs.values():
+            for link in links:
+                if _converter(network, link.node).sends_scaled:
+                    _join(group, name, link.node)
+    return {name: _scale(network, _members(group, name)) for name in nodes}
+
+
+def _converter(network: Network, name: str) -> Converter:
+    process = network.graph.nodes[name].process
+    if type(process) not in CONVERTERS:
+        known = ", ".join(cls.__name__ for cls in CONVERTERS)
+        raise DeployError(
+            f"Process '{name}' ({type(process).__name__}) cannot be converted to fixed point; "
+            f"there are converters for {known}. Register one with @lava_torch.train.converter."
+        )
+    return CONVERTERS[type(process)]
+
+
+def _root(group: dict[str, str], name: str) -> str:
+    while group[name] != name:
+        name = group[name]
+    return name
+
+
+def _join(group: dict[str, str], a: str, b: str) -> None:
+    group[_root(group, a)] = _root(group, b)
+
+
+def _members(group: dict[str, str], name: str) -> list[str]:
+    root = _root(group, name)
+    return [other for other in group if _root(group, other) == root]
+
+
+def _scale(network: Network, members: list[str]) -> float:
+    limits = [
+        _converter(network, name).largest_scale(
+            values_of(network.models[name], network.graph.nodes[name].process)
+        )
+        for name in members
+    ]
+    scale = min(limits)
+    return float(scale) if np.isfinite(scale) else 1.0

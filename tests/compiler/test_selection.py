@@ -1,0 +1,110 @@
+"""Which models a Process has: where they are looked for, and in which order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import lava_torch as lt
+from lava_torch.compiler import find_models, select_model
+from lava_torch.core.exceptions import NoProcessModelFound
+from lava_torch.proc.lif.models import LIFModelFixed, LIFModelFloat
+
+
+def test_library_models_in_order_of_definition() -> None:
+    assert find_models(lt.LIF) == [LIFModelFloat, LIFModelFixed]
+
+
+def test_a_subclass_does_not_inherit_models() -> None:
+    class MyLIF(lt.LIF):
+        pass
+
+    with pytest.raises(NoProcessModelFound, match="LIF has LIFModelFloat.*@implements\\(MyLIF\\)"):
+        select_model(MyLIF(shape=(1,)), lt.Loihi2SimCfg())
+
+
+def test_no_candidate_has_the_tag() -> None:
+    with pytest.raises(AssertionError, match="'hardware'.*LIFModelFloat.*floating_pt"):
+        select_model(lt.LIF(shape=(1,)), lt.Loihi2SimCfg(select_tag="hardware"))
+
+
+def test_select_that_returns_no_class() -> None:
+    class Config(lt.RunConfig):
+        def select(self, process, proc_models):
+            return "LIFModelFloat"
+
+    with pytest.raises(AssertionError, match="must return a ProcessModel class.*'LIFModelFloat'"):
+        select_model(lt.LIF(shape=(1,)), Config())
+
+
+def test_custom_select() -> None:
+    class Config(lt.RunConfig):
+        def __init__(self):
+            super().__init__(custom_sync_domains=None)
+
+        def select(self, process, proc_models):
+            return proc_models[-1]
+
+    assert select_model(lt.LIF(shape=(1,)), Config()) is LIFModelFixed
+
+
+PROCESS = """
+    import lava_torch as lt
+
+    class Thing(lt.AbstractProcess):
+        def __init__(self):
+            super().__init__()
+            self.x = lt.Var((1,), 0)
+"""
+MODEL = """
+    import lava_torch as lt
+    from {module} import Thing
+
+    @lt.implements(Thing, lt.LoihiProtocol)
+    class ThingModel(lt.TorchProcessModel):
+        def absorb(self):
+            self.x = self.x + 1
+"""
+RUN = """
+    thing = Thing()
+    thing.run(lt.RunSteps(3), run_cfg=lt.Loihi2SimCfg())
+    print(int(thing.x.get()[0]))
+"""
+
+
+def run_script(folder, name: str) -> str:
+    command = [sys.executable, str(folder / name)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def write(path, *parts: str) -> None:
+    path.write_text("\n".join(textwrap.dedent(part) for part in parts))
+
+
+def test_models_beside_a_script(tmp_path) -> None:
+    write(tmp_path / "thing.py", PROCESS)
+    write(tmp_path / "thing_models.py", MODEL.format(module="thing"))
+    write(tmp_path / "other.py", "raise SystemExit('must not be imported')")
+    write(tmp_path / "main.py", "import lava_torch as lt\nfrom thing import Thing", RUN)
+    assert run_script(tmp_path, "main.py") == "3"
+
+
+def test_models_in_a_package(tmp_path) -> None:
+    package = tmp_path / "things"
+    package.mkdir()
+    write(package / "__init__.py", "")
+    write(package / "process.py", PROCESS)
+    write(package / "behaviour.py", MODEL.format(module="things.process"))
+    write(tmp_path / "main.py", "import lava_torch as lt\nfrom things.process import Thing", RUN)
+    assert run_script(tmp_path, "main.py") == "3"
+
+
+def test_process_and_model_in_one_script(tmp_path) -> None:
+    model = MODEL.replace("from {module} import Thing", "")
+    write(tmp_path / "main.py", PROCESS, model, RUN)
+    assert run_script(tmp_path, "main.py") == "3"

@@ -1,0 +1,78 @@
+"""Recorded runs of Lava, replayed: see golden/README.md."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lava_torch import compat
+
+CASES = sorted(Path(__file__).with_name("golden").glob("*.json"))
+
+
+@pytest.fixture(autouse=True)
+def lava():
+    compat.install()
+    yield
+    compat.uninstall()
+
+
+def load(path: str):
+    module, name = path.rsplit(".", 1)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError:  # a member of an enum
+        return getattr(load(module), name)
+
+
+def argument(key: str, value, arrays):
+    if isinstance(value, dict) and "$" in value:
+        return arrays[value["$"]]
+    if isinstance(value, dict) and "enum" in value:
+        return load(value["enum"])
+    return tuple(value) if key == "shape" else value
+
+
+def build(case, arrays):
+    processes = {
+        name: load(spec["class"])(**{k: argument(k, v, arrays) for k, v in spec["args"].items()})
+        for name, spec in case["processes"].items()
+    }
+    for source, target in case["connections"]:
+        (a, out_port), (b, in_port) = source.split("."), target.split(".")
+        getattr(processes[a], out_port).connect(getattr(processes[b], in_port))
+    return processes
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name.split(".")[0])
+def test_equals_lava(path: Path) -> None:
+    case = json.loads(path.read_text())
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+        arrays = dict(file)
+    processes = build(case, arrays)
+    first = next(iter(processes.values()))
+    run_steps = load("lava.magma.core.run_conditions.RunSteps")
+    config = load("lava.magma.core.run_configs.Loihi2SimCfg")(
+        select_tag=case["tag"], dtype="float64"
+    )
+    each_step = [probe for probe in case["probes"] if len(probe) == 2]
+    seen = {f"{name}.{var}": [] for name, var in each_step}
+    for _ in range(case["steps"]):
+        first.run(run_steps(num_steps=1), run_cfg=config)
+        for name, var in each_step:
+            seen[f"{name}.{var}"].append(getattr(processes[name], var).get())
+    for name, var, _ in (probe for probe in case["probes"] if len(probe) == 3):
+        seen[f"{name}.{var}"] = getattr(processes[name], var).get()
+    first.stop()
+
+    assert seen
+    for key, got in seen.items():
+        want = arrays[f"expect.{key}"]
+        if case["tag"] == "fixed_pt":
+            np.testing.assert_array_equal(np.asarray(got), want, err_msg=key)
+        else:
+            np.testing.assert_allclose(np.asarray(got), want, rtol=1e-9, atol=1e-9, err_msg=key)
