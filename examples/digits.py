@@ -160,19 +160,19 @@ def run_deployed(
 
 
 def plot(seen: dict[str, np.ndarray], vth: float, file: Path) -> None:
-    """A raster of the hidden neurons and the voltage of the most active one, for one digit."""
+    """A raster of the hidden neurons and the voltage of one that is not too busy, for one digit."""
     from matplotlib.figure import Figure
 
     from lava_torch.observe.plots import membrane_plot, raster_plot
 
     spikes, v = seen["s_out"][:, 0], seen["v"][:, 0]
-    busiest = int(spikes.sum(axis=0).argmax())
+    neuron = int(np.abs(spikes.sum(axis=0) - 5).argmin())
     figure = Figure(figsize=(7, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    raster_plot(spikes.T, ax=above)
+    raster_plot(spikes.T, ax=above, stride=1)
     above.set_title("one digit, in Loihi's fixed point: spikes of the hidden neurons")
-    membrane_plot(v[:, busiest], vth, ax=below)
-    below.set_title(f"membrane voltage of neuron {busiest}")
+    membrane_plot(v[:, neuron], vth, ax=below)
+    below.set_title(f"membrane voltage of neuron {neuron}")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
 

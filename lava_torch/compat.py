@@ -262,7 +262,7 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.utils.loihi": {
         NOT_YET: "host ChipGeneration use_slurm_host use_ethernet_host is_installed"
     },
-    "lava.utils.plots": {NOT_YET: "raster_plot"},
+    "lava.utils.plots": {"lava_torch.observe.plots": "raster_plot"},
     "lava.utils.profiler": {NOT_YET: "Profiler"},
     "lava.utils.serialization": {NOT_YET: "SerializationObject save load"},
     "lava.utils.sparse": {NOT_YET: "find"},

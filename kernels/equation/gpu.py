@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import triton
@@ -22,7 +22,11 @@ from triton.backends.compiler import GPUTarget
 from lava_torch.kernels.equation.graph import CONDITION, Dialect, Graph
 from lava_torch.kernels.equation.layout import FULL, ROW, SCALAR, Plan, Results
 
-BLOCK = 1024
+if TYPE_CHECKING:
+    from lava_torch.kernels.equation.dispatch import Equation
+
+#: Elements a program, 4 a thread: one 16-byte load of float32 or int32.
+BLOCK = 512
 #: a * b + c is rounded twice, as on the CPU.
 OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
 
@@ -181,22 +185,25 @@ class Compiled:
 
 
 def compile_ahead(
-    graph: Graph,
+    equation: Equation,
+    dtype: torch.dtype,
     layouts: Sequence[str],
     target: GPUTarget,
     dtypes: Sequence[torch.dtype] | None = None,
 ) -> Compiled:
-    """Compiles `graph` for `target`: GPUTarget("cuda", 90, 32), GPUTarget("hip", "gfx942", 64), ...
+    """Compiles an equation for GPUTarget("cuda", 90, 32), GPUTarget("hip", "gfx942", 64), ...
 
     `layouts` holds scalar, row or full, one an argument; `dtypes` the arguments' dtypes, the
-    compute dtype unless given. Raises RuntimeError under TRITON_INTERPRET=1.
+    compute dtype `dtype` unless given. Addresses and sizes are taken to be multiples of 16.
+    Raises RuntimeError under TRITON_INTERPRET=1, and EquationError as `Equation.trace`.
     """
     if interpreted():
         raise RuntimeError("TRITON_INTERPRET=1 is set: unset it before triton is imported.")
+    graph = equation.trace(dtype)
     fn = kernel(graph, tuple(layouts))
-    signature = _signature(graph, dtypes or [graph.dtype] * len(layouts))
-    pointers = sum(kind.startswith("*") for kind in signature.values())
-    aligned = {(i,): [["tt.divisibility", 16]] for i in range(pointers)}
+    signature = _signature(graph, dtypes or [dtype] * len(layouts))
+    run_time = sum(kind != "constexpr" for kind in signature.values())
+    aligned = {(i,): [["tt.divisibility", 16]] for i in range(run_time)}
     source = triton.compiler.ASTSource(
         fn, signature, constexprs={"BLOCK": BLOCK, "WIDE": False}, attrs=aligned
     )

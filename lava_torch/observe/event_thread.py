@@ -8,7 +8,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +48,19 @@ def to_host(x: Tensor) -> Fetch:
         return host.numpy()
 
     return fetch
+
+
+def hold(value: Any) -> tuple[Fetch, tuple[int, ...]]:
+    """Keep numbers as they are now: how to get them, and their shape.
+
+    Raises TypeError for what holds no real numbers.
+    """
+    held = value.detach() if isinstance(value, Tensor) else np.array(value)
+    real = not held.is_complex() if isinstance(held, Tensor) else held.dtype.kind in "biuf"
+    if not real:
+        raise TypeError(f"Only real numbers can be logged; got {value!r}.")
+    fetch = to_host(held.clone()) if isinstance(held, Tensor) else partial(np.asarray, held)
+    return fetch, tuple(held.shape)
 
 
 class EventSink:
@@ -139,7 +154,7 @@ class Raster:
         from lava_torch.observe.plots import new_figure, raster_plot
 
         self.is_new = False
-        height = float(np.clip(len(self._neurons) / 40, 3, 9))
+        height = float(np.clip(len(self._neurons) / 25, 3, 9))
         figure = new_figure((10, height))
         ax = figure.add_subplot(title=self.title)
         raster_plot(

@@ -15,8 +15,10 @@ from lava_torch.observe.monitor import Monitor
 @implements(proc=Monitor, protocol=LoihiProtocol)
 @requires(CPU)
 class MonitorModel(TorchProcessModel):
-    """Writes row t - 1 of each record in step t. Records keep the dtype of their target."""
+    """Writes row t - 1 of each record in step t. A Var's record keeps the dtype of the Var."""
 
+    # Of messages: it holds those of fixed point exactly.
+    dtype = torch.float64
     observer = True
     recorder = True
 
@@ -41,7 +43,7 @@ class MonitorModel(TorchProcessModel):
             if last > probe["num_steps"]:
                 raise RuntimeError(
                     f"Monitor '{self.binding.name}' records {probe['num_steps']} steps of "
-                    f"'{probe['target'].label}', but the run would reach step {last}. Probe more "
+                    f"'{probe['label']}', but the run would reach step {last}. Probe more "
                     f"steps, or run fewer."
                 )
 

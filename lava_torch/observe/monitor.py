@@ -27,6 +27,8 @@ class Monitor(AbstractProcess):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(probes={}, **kwargs)
+        #: By record. The model must not hold them: a copy of a network would copy its Processes.
+        self._targets: dict[str, Var | OutPort] = {}
         #: Lava's name for what `get_data` returns; filled by it.
         self.data: dict[str, dict[str, np.ndarray]] = {}
 
@@ -49,16 +51,20 @@ class Monitor(AbstractProcess):
         steps = operator.index(num_steps)
         if steps < 0:
             raise ValueError(f"Monitor '{self.name}': num_steps must not be negative; got {steps}.")
-        if self.is_compiled:
-            raise RuntimeError(f"Monitor '{self.name}' is compiled: probe before the first run.")
+        if self.is_compiled or getattr(target.process, "is_compiled", False):
+            raise RuntimeError(
+                f"Monitor '{self.name}' cannot probe '{target.label}': the network is compiled. Probe "
+                f"before the first run, or stop() the network first."
+            )
         probes = self.proc_params["probes"]
-        if any(probe["target"] is target for probe in probes.values()):
+        if any(probed is target for probed in self._targets.values()):
             raise ValueError(f"Monitor '{self.name}' probes '{target.label}' already.")
         number = len(probes)
         record = f"record_{number}"
         port = self._make_port(target, number)
         setattr(self, record, Var(shape=(steps, *target.shape), init=0))
-        probes[record] = {"port": port, "target": target, "num_steps": steps}
+        probes[record] = {"port": port, "label": target.label, "num_steps": steps}
+        self._targets[record] = target
         self._post_init()
 
     def _make_port(self, target: Var | OutPort, number: int) -> str:
@@ -80,20 +86,23 @@ class Monitor(AbstractProcess):
         Each array has shape (num_steps, *target.shape), or (num_steps, batch_size, *target.shape)
         in a batched run; row t - 1 belongs to step t, and rows not reached are 0.
 
-        Raises RuntimeError after `stop()`.
+        Raises RuntimeError after `stop()`, and while a run is on.
         """
         data: dict[str, dict[str, np.ndarray]] = {}
-        for record, probe in self.proc_params["probes"].items():
-            target = probe["target"]
-            value = np.broadcast_to(getattr(self, record).get(), self._shape(record))
-            data.setdefault(target.process.name, {})[target.name] = np.array(value, dtype=float)
+        for record, target in self._targets.items():
+            data.setdefault(target.process.name, {})[target.name] = self._rows(record)
         self.data = data
         return data
 
-    def _shape(self, record: str) -> tuple[int, ...]:
-        """Before a run a record is its init, a scalar."""
+    def _rows(self, record: str) -> np.ndarray:
         var = getattr(self, record)
-        return var.shape if var.process.runtime is None else np.shape(var.get())
+        rows = var.get()
+        if rows is None:
+            raise RuntimeError(
+                f"Monitor '{self.name}' cannot be read while a run is on: wait() or pause() first."
+            )
+        # Before a run a record is its init, a scalar.
+        return np.array(rows if np.ndim(rows) else np.broadcast_to(rows, var.shape), dtype=float)
 
     def plot(self, ax: Any, target: Var | OutPort, *args: Any, **kwargs: Any) -> None:
         """Plot the record of one target over time on matplotlib axes, a line for each element.

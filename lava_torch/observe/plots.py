@@ -74,8 +74,9 @@ def raster_plot(
         alpha=alpha,
     )
     ax.set_xlim(times[0] - 1, times[-1] + 1)
-    ax.set_ylim(neurons.min() - 1, neurons.max() + 1)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylim(neurons.min() - 0.7, neurons.max() + 0.7)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     _label(ax, xlabel, ylabel)
     return ax.figure
 

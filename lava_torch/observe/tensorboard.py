@@ -10,7 +10,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +19,7 @@ from torch import Tensor
 from lava_torch.core.ports import InPort, OutPort, RefPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
-from lava_torch.observe.event_thread import EventSink, EventThread, Fetch, Job, to_host
+from lava_torch.observe.event_thread import EventSink, EventThread, Fetch, Job, hold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +120,8 @@ class TensorBoardLogger:
 
     A probe records on the network's device; after each chunk of at most 1000 steps its rows are
     copied to the host and handed to the thread. Neither a run nor a training loop waits for the
-    disk, unless it is far ahead. Probes belong to `run`: an unroll (`network(...)`) leaves them out.
+    disk, unless it is far ahead. Probes belong to `run`: an unroll, `network(...)`, leaves them
+    out.
 
     Events are on disk after `flush`, `close` or the end of the `with` block, otherwise within some
     ten seconds. An exception on the thread is logged, and raised there as a RuntimeError. What is
@@ -183,8 +184,8 @@ class TensorBoardLogger:
         TypeError : `target` is neither a Var nor an OutPort, or holds a str; `every`, `item` or
             `index` are not ints.
         ValueError : `target` belongs to no Process or has no elements; an unknown kind; `every`
-            below 1; `index` out of range; the same tag and kind again. An `item` that the batch does
-            not have is refused when the network is compiled.
+            below 1; `index` out of range; the same tag and kind again. An `item` that the batch
+            does not have is refused when the network is compiled.
         VarNotSharableError : the Var is not shareable.
         RuntimeError : the network is compiled already, or the logger is closed.
         """
@@ -213,7 +214,7 @@ class TensorBoardLogger:
         It does not wait for the device. Raises TypeError for what is no number, ValueError for
         several, RuntimeError after `close`.
         """
-        fetch, shape = _held(value)
+        fetch, shape = hold(value)
         if np.prod(shape) != 1:
             raise ValueError(f"scalar('{tag}') needs one number; got shape {shape}.")
         tags, steps = [_checked_tag(tag)], [operator.index(step)]
@@ -229,7 +230,7 @@ class TensorBoardLogger:
         It does not wait for the device. Raises TypeError for what holds no numbers, ValueError if
         there are none, RuntimeError after `close`.
         """
-        fetch, shape = _held(values)
+        fetch, shape = hold(values)
         if 0 in shape:
             raise ValueError(f"histogram('{tag}') needs at least one value; got shape {shape}.")
         tag, steps = _checked_tag(tag), [operator.index(step)]
@@ -248,7 +249,7 @@ class TensorBoardLogger:
         for 2-D and "CHW" for 3-D. It does not wait for the device. Raises TypeError for what holds
         no numbers, ValueError for another shape, RuntimeError after `close`.
         """
-        fetch, shape = _held(image)
+        fetch, shape = hold(image)
         axes = dataformats or ("HW" if len(shape) == 2 else "CHW")
         known = axes in ("HW", "CHW", "HWC") and len(axes) == len(shape) and 0 not in shape
         if not known or dict(zip(axes, shape, strict=True)).get("C", 1) not in (1, 3, 4):
@@ -381,21 +382,6 @@ def _checked_tag(tag: str) -> str:
     if not isinstance(tag, str):
         raise TypeError(f"A tag must be a str; got {tag!r}.")
     return tag
-
-
-def _held(value: Any) -> tuple[Fetch, tuple[int, ...]]:
-    """Keep the numbers as they are now: how to get them, and their shape."""
-    if isinstance(value, Tensor):
-        numeric = not value.is_complex()
-        fetch: Fetch = to_host(value.detach().clone())
-        shape = tuple(value.shape)
-    else:
-        array = np.array(value)
-        numeric = array.dtype.kind in "biuf"
-        fetch, shape = partial(np.asarray, array), array.shape
-    if not numeric:
-        raise TypeError(f"Only real numbers can be logged; got {value!r}.")
-    return fetch, shape
 
 
 def _decoded(png: bytes) -> np.ndarray:

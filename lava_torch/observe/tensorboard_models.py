@@ -120,7 +120,7 @@ class ProbeModel(TorchProcessModel):
         slots = slots[np.argsort(steps[slots])]
         numbers = (steps[slots] + self._before).tolist()
         reached = numbers[-1:] if last is None else [self._before + last]
-        self._stream.last = max(self._stream.last, *reached)
+        self._stream.last = max([self._stream.last, *reached])
         self._ring_steps.zero_()
         if numbers:
             rows = self._ring.index_select(0, torch.from_numpy(slots).to(self._ring.device))

@@ -1,0 +1,136 @@
+"""The lava-torch command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+import lava_torch as lt
+from lava_torch import cli, environment
+from lava_torch.examples import digits
+from lava_torch.kernels.equation import equations
+from lava_torch.runtime import STEPPERS
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--version"])
+    assert raised.value.code == 0
+    assert capsys.readouterr().out == f"lava-torch {lt.__version__}\n"
+
+
+def test_installed_command_is_main():
+    pyproject = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    assert pyproject["project"]["scripts"] == {"lava-torch": "lava_torch.cli:main"}
+
+
+def test_runs_as_a_module():
+    command = [sys.executable, "-m", "lava_torch.cli", "bench", "chain", "--steps", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "--steps" in done.stderr
+
+
+def test_info_says_what_is_here(capsys):
+    assert cli.main(["info"]) == 0
+    out = capsys.readouterr().out
+    for name, version in environment.versions().items():
+        assert any(line.split() == [name, version] for line in out.splitlines())
+    assert f"torch       {torch.__version__}" in out
+    assert f"cpu  {environment.cpu_model()}" in out
+    assert all(f"  {name} " in out for name in STEPPERS)
+
+
+@pytest.mark.parametrize("gpu", [False, True], ids=["no gpu", "gpu"])
+def test_info_says_which_body_serves_each_equation(gpu, capsys, monkeypatch):
+    devices = {"cpu": "a processor"} | ({"cuda:0": "a card"} if gpu else {})
+    monkeypatch.setattr(environment, "devices", lambda: devices)
+    assert cli.main(["info"]) == 0
+    lines = capsys.readouterr().out.split("equations:\n")[1].splitlines()
+    assert ("cuda (not here)" in lines[0]) is not gpu
+    rows = {line.split()[0]: line.split()[1:] for line in lines[1:]}
+    assert rows.keys() == {e.name for e in equations()} >= {"lif_float", "lif_fixed"}
+    assert set(map(tuple, rows.values())) == {("numba", "triton", "torch", "autograd")}
+
+
+def test_bodies_are_those_that_run():
+    """`info` promises what `Equation.apply` does."""
+    lif = next(e for e in equations() if e.name == "lif_float")
+    x = torch.ones(3)
+    s, *_ = lif.apply(*[x] * len(lif.arguments))
+    assert not s.requires_grad
+    s, *_ = lif.apply(x.clone().requires_grad_(), *[x] * (len(lif.arguments) - 1))
+    assert s.requires_grad
+
+
+def test_version_of_a_missing_package_is_a_dash(monkeypatch):
+    def missing(package: str) -> str:
+        raise environment.PackageNotFoundError(package)
+
+    monkeypatch.setattr(environment, "version", missing)
+    assert environment.versions()["triton"] == "-"
+    assert environment.versions()["lava_torch"] == lt.__version__
+
+
+def test_demo_passes_its_arguments_on(monkeypatch):
+    seen = []
+    monkeypatch.setattr(digits, "main", lambda argv: seen.append(argv) or 7)
+    assert cli.main(["demo", "--epochs", "3", "--logdir", "x", "--seed=1"]) == 7
+    assert cli.main(["demo"]) == 7
+    assert seen == [["--epochs", "3", "--logdir", "x", "--seed=1"], []]
+
+
+def test_demo_has_its_own_help(capsys):
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["demo", "--help"])
+    assert raised.value.code == 0
+    assert "--epochs" in capsys.readouterr().out
+
+
+def test_demo_without_scikit_learn(monkeypatch, capsys):
+    def main(argv: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+
+    monkeypatch.setattr(digits, "main", main)
+    assert cli.main(["demo"]) == 2
+    assert "lava-torch demo: error: the digits come with scikit-learn" in capsys.readouterr().err
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch):
+    def main(argv: list[str]) -> int:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(digits, "main", main)
+    with pytest.raises(RuntimeError, match="a defect"):
+        cli.main(["demo"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["train"], "invalid choice: 'train'"),
+        (["info", "--verbose"], "unrecognized arguments: --verbose"),
+        (["bench"], "required: NAME"),
+        (["bench", "nothing"], "invalid choice: 'nothing'"),
+        (["bench", "chain", "--steps", "0"], "--steps: must be at least 1; got 0"),
+        (["bench", "chain", "--device", "tpu"], "'tpu', which is not available"),
+        (["bench", "chain", "--stepper", "none"], "no stepper 'none'"),
+        (["bench", "chain", "--json", "/nowhere/x.json"], "there is no folder '/nowhere'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_arguments_give_one_line_and_2(argv, message, capsys):
+    try:
+        code = cli.main(argv)
+    except SystemExit as exit:
+        code = exit.code
+    err = capsys.readouterr().err
+    assert code == 2
+    assert message in err
+    assert err.endswith("\n") and err.count("\n") == 1
