@@ -47,12 +47,14 @@ lint: $(READY)
 	$(RUN) -m ruff format --check .
 
 bench: $(READY)
+	@mkdir -p $(RESULTS)
 	$(RUN) -m lava_torch.cli bench chain --json $(RESULTS)/chain-cpu.json $(ARGS)
 	$(RUN) -m lava_torch.cli bench train --json $(RESULTS)/train-cpu.json
 
 # The tests that need a GPU, then the benchmarks on it: under 9 minutes.
 gpu-check: $(READY)
 	@$(RUN) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("gpu-check: torch sees no GPU on this machine")'
+	@mkdir -p $(RESULTS)
 	$(RUN) -m pytest -m gpu $(ARGS)
 	$(RUN) -m lava_torch.cli bench chain --device cuda --large --json $(RESULTS)/chain-gpu.json
 	$(RUN) -m lava_torch.cli bench train --device cuda --json $(RESULTS)/train-gpu.json

@@ -13,7 +13,7 @@ import torch
 
 import lava_torch as lt
 from lava_torch import bench, compat
-from lava_torch.bench import BenchError, Benchmark, Row, Timing, chain, measure, train
+from lava_torch.bench import BenchError, Benchmark, Row, Timing, chain, timing, train
 from lava_torch.bench.report import table
 
 TINY = {
@@ -134,7 +134,7 @@ def test_contenders_take_turns():
         def run(self) -> None:
             seen.append(f"run {self.name}")
 
-    timings = measure.compare({"a": Contender("a"), "b": Contender("b")}, 2, "cpu", per_ms=1)
+    timings = timing.compare({"a": Contender("a"), "b": Contender("b")}, 2, "cpu", per_ms=1)
     assert seen == ["reset a", "run a", "reset b", "run b"] * 2
     assert len(timings["a"].values) == len(timings["b"].values) == 2
 
@@ -154,7 +154,7 @@ def test_contenders_are_closed_when_one_fails():
             raise ValueError("bad")
 
     with pytest.raises(ValueError, match="bad"), ExitStack() as stack:
-        measure.build({"good": Good, "bad": Bad}, "cpu", stack)
+        timing.build({"good": Good, "bad": Bad}, "cpu", stack)
     assert closed == [True, True]
 
 

@@ -146,8 +146,8 @@ def _scale(x: Value, e: Value) -> Tensor:
     if not isinstance(e, Tensor):
         return x * 2.0**e
     e = e.detach()
-    left, right = _power_of_two(e), _power_of_two(-e)
-    return torch.where(e < 0, x / right, x * left)
+    down = _power_of_two(e + MAX_SHIFT) * 2.0**-MAX_SHIFT
+    return x * torch.where(e < 0, down, _power_of_two(e))
 
 
 def _power_of_two(e: Tensor) -> Tensor:

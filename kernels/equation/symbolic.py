@@ -130,8 +130,11 @@ def shift(x: object, e: object) -> Symbol:
 
 
 def _shift_by_value(tracer: Tracer, x: Symbol, e: Symbol) -> Symbol:
-    left, right = clip(e, 0, MAX_SHIFT), clip(-e, 0, MAX_SHIFT)
     if tracer.dtype == torch.int32:
+        left, right = clip(e, 0, MAX_SHIFT), clip(-e, 0, MAX_SHIFT)
         return where(e < 0, x >> right, x << left)
-    up, down = (tracer.record("power_of_two", NUMBER, s) for s in (left, right))
-    return floor(where(e < 0, x / down, x * up))
+    # 2^e below 1 as 2^(e + 30) 2^-30: both are exact, and there is no division.
+    up, down = (
+        tracer.record("power_of_two", NUMBER, clip(n, 0, MAX_SHIFT)) for n in (e, e + MAX_SHIFT)
+    )
+    return floor(x * where(e < 0, down * 2.0**-MAX_SHIFT, up))

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 import lava_torch as lt
-from lava_torch.bench.measure import build, compare
 from lava_torch.bench.options import positive
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, BenchError, Row
+from lava_torch.bench.timing import build, compare
 
 PRECISIONS = ("floating_pt", "fixed_pt")
 SIZES = (100, 1000)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import lava_torch as lt
-from lava_torch.bench.measure import build, compare
 from lava_torch.bench.options import positive
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, Row
+from lava_torch.bench.timing import build, compare
 
 INPUTS, HIDDEN, CLASSES = 64, 256, 10
 DU, DV, VTH = 0.5, 0.1, 1.0

@@ -67,6 +67,12 @@ class EventSink:
     """What the thread owns: the event file, and the rows of the rasters that are not drawn yet.
 
     All methods but `take_failure` are called on the thread.
+
+    Attributes
+    ----------
+    logdir : the folder.
+    room : one permit for each job that may wait.
+    closed : set when the file is closed.
     """
 
     def __init__(self, logdir: str, raster_steps: int) -> None:
@@ -74,7 +80,8 @@ class EventSink:
         from torch.utils.tensorboard import SummaryWriter
 
         self.logdir = logdir
-        self.closed = False
+        self.closed = threading.Event()
+        self.room = threading.Semaphore(WAITING_JOBS)
         self._writer = SummaryWriter(logdir, max_queue=1000, flush_secs=FLUSH_SECONDS)
         self._raster_steps = raster_steps
         self._rasters: dict[str, Raster] = {}
@@ -109,16 +116,20 @@ class EventSink:
                 self._writer.add_image(tag, raster.draw(), raster.last_step, dataformats="HWC")
         self._writer.flush()
 
-    def close(self) -> None:
-        self.closed = True
-        try:
-            self.flush()
-        finally:
-            self._writer.close()
+    def do(self, job: Job) -> None:
+        """Do a job that was given room; an exception is kept for `take_failure`."""
+        self._attempt(lambda: job(self))
+        self.room.release()
 
-    def attempt(self, job: Job) -> None:
+    def close(self) -> None:
+        if not self.closed.is_set():
+            self._attempt(self.flush)
+            self._attempt(self._writer.close)
+            self.closed.set()
+
+    def _attempt(self, action: Callable[[], None]) -> None:
         try:
-            job(self)
+            action()
         except Exception as error:
             if self._failure is None:
                 log.error("TensorBoard events for '%s' are lost: %r", self.logdir, error)
@@ -173,30 +184,21 @@ class Raster:
         return np.asarray(figure.canvas.buffer_rgba())[..., :3]
 
 
-class EventThread:
-    """Writes events to a folder on one background thread, in the order in which they are given.
+class EventWriter:
+    """Writes events to a folder on the background thread, in the order in which they are given.
 
-    An exception on the thread is logged, and raised by the next `flush` or `close`. The thread ends
-    and the file is closed with `close`, when this object is no longer used, or with the program.
+    An exception on the thread is logged, and raised by the next `flush` or `close`. The file is
+    closed with `close`, when this object is no longer used, or with the program.
     """
 
     def __init__(self, logdir: str, raster_steps: int) -> None:
+        self._thread, self._jobs = _running_thread()
         self._sink = EventSink(logdir, raster_steps)
-        # The one queue that a finalizer may use, whatever the thread that it interrupts is doing.
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._room = threading.BoundedSemaphore(WAITING_JOBS)
         self._lock = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(
-            target=_work,
-            args=(self._sink, self._jobs, self._room),
-            name=f"TensorBoard {logdir}",
-            daemon=True,
-        )
-        _running[self._thread] = self._jobs
-        self._thread.start()
-        # _end_all sees to the end of the program, and waits.
-        weakref.finalize(self, self._jobs.put, None).atexit = False
+        _open_sinks[self._sink] = self._jobs
+        # _close_all sees to the end of the program, and waits.
+        weakref.finalize(self, self._jobs.put, (self._sink, None)).atexit = False
 
     @property
     def logdir(self) -> str:
@@ -204,19 +206,20 @@ class EventThread:
 
     @property
     def closed(self) -> bool:
-        return self._closed or self._sink.closed
+        """True after `close`, at the end of the program, and in a forked child of it."""
+        return self._closed or self._sink.closed.is_set() or not self._thread.is_alive()
 
     def submit(self, job: Job) -> bool:
-        """Let the thread do `job`; False, and nothing is done, if it is closed.
+        """Let the thread do `job`; False, and nothing is done, if the file is closed.
 
         A job must not refer to this object, which is to be freed while jobs still wait.
         """
-        self._room.acquire()
+        self._sink.room.acquire()
         with self._lock:
             if self.closed:
-                self._room.release()
+                self._sink.room.release()
                 return False
-            self._jobs.put(job)
+            self._jobs.put((self._sink, job))
         return True
 
     def flush(self) -> None:
@@ -227,11 +230,13 @@ class EventThread:
         self._raise_failure()
 
     def close(self) -> None:
-        """`flush`, then end the thread and close the file; nothing happens the second time."""
+        """`flush`, then close the file; nothing happens the second time."""
         with self._lock:
+            if not self.closed:
+                self._jobs.put((self._sink, None))
             self._closed = True
-            self._jobs.put(None)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._sink.closed.wait()
         self._raise_failure()
 
     def _raise_failure(self) -> None:
@@ -243,24 +248,45 @@ class EventThread:
             ) from failure
 
 
-def _work(sink: EventSink, jobs: SimpleQueue[Job | None], room: threading.Semaphore) -> None:
+#: A job of None closes the sink. This is the one kind of queue that a finalizer may use, whatever
+#: the thread that it interrupts is doing.
+Jobs = SimpleQueue[tuple[EventSink, Job | None]]
+
+_thread_lock = threading.Lock()
+_threads: list[tuple[threading.Thread, Jobs]] = []
+_open_sinks: dict[EventSink, Jobs] = {}
+
+
+def _running_thread() -> tuple[threading.Thread, Jobs]:
+    """The one thread of this program, with its queue; a forked child gets its own.
+
+    It is one for all folders because matplotlib keeps font files open for each thread that draws.
+    """
+    with _thread_lock:
+        if not _threads or not _threads[0][0].is_alive():
+            jobs: Jobs = SimpleQueue()
+            thread = threading.Thread(target=_work, args=(jobs,), name="TensorBoard", daemon=True)
+            thread.start()
+            _threads[:] = [(thread, jobs)]
+        return _threads[0]
+
+
+def _work(jobs: Jobs) -> None:
     while True:
-        job = jobs.get()
+        sink, job = jobs.get()
         if job is None:
-            break
-        sink.attempt(job)
-        del job  # it may hold much memory, and the next may be long in coming
-        room.release()
-    sink.attempt(EventSink.close)
-    _running.pop(threading.current_thread(), None)
-
-
-#: The threads that write, with their queues.
-_running: dict[threading.Thread, SimpleQueue[Job | None]] = {}
+            sink.close()
+            _open_sinks.pop(sink, None)
+        else:
+            sink.do(job)
+        del sink, job  # they may hold much memory, and the next may be long in coming
 
 
 @atexit.register
-def _end_all() -> None:
-    for thread, jobs in list(_running.items()):
-        jobs.put(None)
-        thread.join()
+def _close_all() -> None:
+    still_open = dict(_open_sinks)
+    for sink, jobs in still_open.items():
+        jobs.put((sink, None))
+    for sink, jobs in still_open.items():
+        if any(thread.is_alive() for thread, its_jobs in _threads if its_jobs is jobs):
+            sink.closed.wait()

@@ -19,7 +19,7 @@ from torch import Tensor
 from lava_torch.core.ports import InPort, OutPort, RefPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
-from lava_torch.observe.event_thread import EventSink, EventThread, Fetch, Job, hold
+from lava_torch.observe.event_thread import EventSink, EventWriter, Fetch, Job, hold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ class Stream:
     go on behind those of an earlier run.
     """
 
-    thread: EventThread
+    writer: EventWriter
     tag: str
     kind: Kind
     every: int
@@ -66,12 +66,12 @@ class Stream:
         return np.arange(size)
 
     def write(self, elements: np.ndarray, steps: list[int], fetch: Fetch) -> None:
-        """Hand rows (len(steps), number of elements) to the thread; dropped if it is closed."""
-        self.thread.submit(self._job(elements, steps, fetch))
+        """Hand rows (len(steps), number of elements) to the thread; dropped if the file is closed."""
+        self.writer.submit(self._job(elements, steps, fetch))
 
     def finish(self) -> None:
         """Draw the raster, without waiting for it."""
-        self.thread.submit(EventSink.flush)
+        self.writer.submit(EventSink.flush)
 
     def _job(self, elements: np.ndarray, steps: list[int], fetch: Fetch) -> Job:
         tag = f"{self.tag}/{self.kind}"
@@ -140,13 +140,13 @@ class TensorBoardLogger:
 
     def __init__(self, logdir: str | os.PathLike[str], *, raster_steps: int = 1000) -> None:
         raster_steps = _at_least(1, "raster_steps", raster_steps)
-        self._thread = EventThread(_made_folder(logdir), raster_steps)
+        self._writer = EventWriter(_made_folder(logdir), raster_steps)
         self._probes: dict[tuple[str, str], Probe] = {}
 
     @property
     def logdir(self) -> str:
         """The folder of the event file."""
-        return self._thread.logdir
+        return self._writer.logdir
 
     # -- runs -------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class TensorBoardLogger:
         self._check_open()
         _check_target(target)
         stream = Stream(
-            self._thread,
+            self._writer,
             target.label if tag is None else _checked_tag(tag),
             _checked_kind(kind),
             _at_least(1, "every", every),
@@ -281,11 +281,11 @@ class TensorBoardLogger:
 
         Raises RuntimeError if events were lost, from the first exception on the thread.
         """
-        self._thread.flush()
+        self._writer.flush()
 
     def close(self) -> None:
         """`flush`, then close the file; nothing happens the second time."""
-        self._thread.close()
+        self._writer.close()
 
     def __enter__(self) -> TensorBoardLogger:
         return self
@@ -304,11 +304,11 @@ class TensorBoardLogger:
                 raise
 
     def _check_open(self) -> None:
-        if self._thread.closed:
+        if self._writer.closed:
             raise RuntimeError(f"TensorBoardLogger of '{self.logdir}' is closed: make a new one.")
 
     def _submit(self, job: Job) -> None:
-        if not self._thread.submit(job):
+        if not self._writer.submit(job):
             self._check_open()
 
 

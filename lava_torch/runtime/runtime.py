@@ -111,7 +111,14 @@ class Runtime:
             return None
         model = self._model_of(var)
         value = var.init if model is None else model.get_var(var.name)
-        return value if idx is None else value[idx]
+        if idx is None:
+            return value
+        try:
+            return value[idx]
+        except IndexError as error:
+            raise IndexError(
+                f"Cannot read Var '{var.label}' of shape {var.shape} at index {idx!r}: {error}."
+            ) from None
 
     def set(self, var: Var, value: Any, idx: Any = None) -> None:
         """Write a Var, or the part at `idx`, before the next step; ignored while a run is on.

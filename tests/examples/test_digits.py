@@ -20,7 +20,7 @@ def test_spikes_carry_the_pixels() -> None:
 
 
 def test_demo(tmp_path, capsys) -> None:
-    small = ["--epochs", "3", "--quantized-epochs", "1", "--hidden", "48"]
+    small = ["--epochs", "6", "--quantized-epochs", "1", "--hidden", "64"]
     assert digits.main([*small, "--logdir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     floating, quantized, deployed = (float(x) for x in re.findall(r"([\d.]+)%", out))

@@ -34,7 +34,9 @@ def test_is_short() -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_torch_and_numba_agree(shape, dtype) -> None:
     values = arguments(shape, dtype)
-    for a, b in zip(izhikevich.body("torch")(*values), izhikevich.body("numba")(*values), strict=True):
+    for a, b in zip(
+        izhikevich.body("torch")(*values), izhikevich.body("numba")(*values), strict=True
+    ):
         assert torch.equal(a, b)
 
 

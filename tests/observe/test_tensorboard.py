@@ -409,7 +409,7 @@ class TestRuns:
     def test_a_run_does_not_wait_for_the_thread(self, cell, logger, tmp_path) -> None:
         logger.probe(cell.v, index=0)
         held = threading.Event()
-        logger._thread.submit(lambda sink: held.wait(60))
+        logger._writer.submit(lambda sink: held.wait(60))
         cell.run(lt.RunSteps(2500), run_cfg=CFG)
         logger.scalar("loss", 1.0, 0)
         assert not held.is_set()
@@ -421,7 +421,7 @@ class TestRuns:
 
     def test_a_caller_far_ahead_waits(self, logger, tmp_path) -> None:
         held = threading.Event()
-        logger._thread.submit(lambda sink: held.wait(60))
+        logger._writer.submit(lambda sink: held.wait(60))
 
         def log() -> None:
             for step in range(WAITING_JOBS + 1):
@@ -464,7 +464,7 @@ class TestTrainingLoop:
 
     def test_tensors_are_kept_as_they_were(self, logger, tmp_path) -> None:
         held = threading.Event()
-        logger._thread.submit(lambda sink: held.wait(60))
+        logger._writer.submit(lambda sink: held.wait(60))
         weight = torch.ones(4, requires_grad=True)
         image = torch.zeros(2, 3)
         array = np.ones(4)
@@ -596,16 +596,15 @@ class TestTheEnd:
             with lt.TensorBoardLogger(tmp_path) as logger:
                 logger.histogram("w", [1.0], 0)
                 raise KeyError("of the block")
-        assert logger._thread.closed
+        assert logger._writer.closed
 
-    def test_a_forgotten_logger_ends_its_thread(self, tmp_path) -> None:
+    def test_a_forgotten_logger_closes_its_file(self, tmp_path) -> None:
         logger = lt.TensorBoardLogger(tmp_path)
         logger.scalar("loss", 1.0, 0)
-        thread = logger._thread._thread
+        closed = logger._writer._sink.closed
         del logger
         gc.collect()
-        thread.join(timeout=30)
-        assert not thread.is_alive()
+        assert closed.wait(timeout=30)
         assert Events(tmp_path).curve("loss") == [1.0]
 
     def test_a_probe_keeps_its_file_open(self, cell, tmp_path) -> None:
@@ -613,7 +612,7 @@ class TestTheEnd:
         gc.collect()
         cell.run(lt.RunSteps(2), run_cfg=CFG)
         (probe,) = (port.out_connections or port.in_connections for port in cell.var_ports)
-        probe[0].process.proc_params["stream"].thread.flush()
+        probe[0].process.proc_params["stream"].writer.flush()
         assert Events(tmp_path).curve("cell.v/0") == [1, 2]
 
     def test_the_end_of_the_program_writes_all(self, tmp_path) -> None:

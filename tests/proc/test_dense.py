@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,22 @@ def test_large_graded_messages_are_exact() -> None:
     got = send(dense, messages, "fixed_pt")
     want = np.int64(300 * 254) * (2**20 - 1)
     assert got[0, -1] == ((want + 2**31) % 2**32) - 2**31  # int32, wrapped
+    dense.stop()
+
+
+def test_new_weights_count_at_once() -> None:
+    dense = lt.Dense(weights=np.array([[2]]))
+    source = lt.io.source.RingBuffer(data=np.ones((1, 1)))
+    source.s_out.connect(dense.s_in)
+    dense.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(select_tag="fixed_pt"))
+    dense.weights.set(np.array([[10]]))
+    dense.run(lt.RunSteps(1))
+    assert dense.a_buff.get()[0] == 10
+    state = dense.runtime.network.state_dict()
+    state[f"{dense.name}.weights"] = torch.tensor([[20]], dtype=torch.int32)
+    dense.runtime.network.load_state_dict(state, assign=True)
+    dense.run(lt.RunSteps(1))
+    assert dense.a_buff.get()[0] == 20
     dense.stop()
 
 

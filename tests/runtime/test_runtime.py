@@ -318,6 +318,11 @@ class TestVars:
             chain.lif.v.set(value, idx)
         np.testing.assert_array_equal(chain.lif.v.get(), np.arange(5))
 
+    def test_get_out_of_range(self, chain) -> None:
+        chain.lif.create_runtime(chain.cfg())
+        with pytest.raises(IndexError, match=r"'lif.v' of shape \(5,\) at index 9"):
+            chain.lif.v.get(9)
+
     def test_model(self, chain) -> None:
         assert chain.lif.v.model is None
         chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg())

@@ -82,6 +82,7 @@ class DenseModelFixed(DenseModel):
             SignMode.MIXED if self.binding.quantized_training else determine_sign_mode(weights)
         )
         self.sign_mode = SignMode(parameters.get("sign_mode") or inferred)
+        self._copy: tuple[tuple, Tensor] | None = None
 
     def check(self, name: str, value: np.ndarray) -> None:
         super().check(name, value)
@@ -100,7 +101,23 @@ class DenseModelFixed(DenseModel):
             activation = functional.linear(s_in, self.quantized_weights())
             shifted = torch.floor(activation * 2.0**self.weight_exp)
             return straight_through(activation * 2.0**self.weight_exp, lambda _: shifted)
-        return shift_sum(exact_linear(s_in, self.weights), self.weight_exp)
+        return shift_sum(self._exact_linear(s_in), self.weight_exp)
+
+    def _exact_linear(self, s_in: Tensor) -> Tensor:
+        """`weights @ s_in` of int32, exact, in a floating dtype that holds every partial sum:
+        float32 for up to 2^16 spikes, float64 for up to 2^21 graded messages of 24 bits. Floats
+        are multiplied faster than integers, and on GPUs too."""
+        small = not self.graded and s_in.shape[-1] < 1 << 16
+        dtype = torch.float32 if small else torch.float64
+        activation = functional.linear(s_in.to(dtype), self._weights_as(dtype))
+        return activation.to(torch.int64).to(torch.int32)
+
+    def _weights_as(self, dtype: torch.dtype) -> Tensor:
+        """A copy of the weights, made anew when they were replaced or written to."""
+        version = (dtype, self.weights.data_ptr(), self.weights._version)
+        if self._copy is None or self._copy[0] != version:
+            self._copy = (version, self.weights.to(dtype))
+        return self._copy[1]
 
     def quantized_weights(self) -> Tensor:
         """The trained weights as fixed point holds them, with a gradient that passes through."""
@@ -131,12 +148,6 @@ class DenseModelFixed(DenseModel):
 def binary(s_in: Tensor) -> Tensor:
     """1 where a spike arrived. Spikes are 0 or 1 already while a gradient flows through them."""
     return s_in if s_in.requires_grad else (s_in != 0).to(s_in.dtype)
-
-
-def exact_linear(s_in: Tensor, weights: Tensor) -> Tensor:
-    """`weights @ s_in` of int32, exact: a float64 holds every sum of fewer than 2^21 products of an
-    8-bit weight and a 24-bit message, and is multiplied faster than integers are."""
-    return functional.linear(s_in.double(), weights.double()).to(torch.int64).to(torch.int32)
 
 
 def shift_sum(activation: Tensor, exponent: int) -> Tensor:
