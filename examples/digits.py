@@ -143,8 +143,8 @@ def run_deployed(
     monitor = lt.Monitor()
     monitor.probe(deployment.hidden.v, STEPS)
     monitor.probe(deployment.hidden.s_out, STEPS)
-    logger.probe(deployment.hidden.v, kind="scalar", index=[0, 1, 2, 3])
-    logger.probe(deployment.hidden.s_out, kind="raster")
+    logger.probe(deployment.hidden.v, kind="scalar", index=[0, 1])
+    logger.probe(deployment.hidden.s_out, kind="raster", index=slice(64))
 
     predictions = []
     run_cfg = deployment.run_cfg(batch_size=batch_size, device=device)

@@ -13,9 +13,10 @@ The function is called once with symbols, which record what is done to them (`Eq
 the record come a numba loop and a Triton kernel. Its torch body is the function itself. All bodies
 agree bit by bit on `+ - * /`, comparisons, `sqrt`, `floor` and int32, because each value has one
 dtype throughout and a * b + c is never fused; `exp`, `log`, `sin`, `cos` and `tanh` agree closely.
+(One exception: on a GPU torch itself divides by a Python number through its reciprocal.)
 """
 
-from lava_torch.kernels.equation.dispatch import Equation, equation, equations
+from lava_torch.kernels.equation.dispatch import BACKENDS, Equation, equation, equations
 from lava_torch.kernels.equation.errors import EquationError
 from lava_torch.kernels.equation.graph import COMPUTE_DTYPES, Dialect, Graph, Node
 from lava_torch.kernels.equation.primitives import (
@@ -50,6 +51,7 @@ from lava_torch.kernels.equation.surrogate import (
 from lava_torch.kernels.equation.trace import PRIMITIVES
 
 __all__ = [
+    "BACKENDS",
     "COMPUTE_DTYPES",
     "PRIMITIVES",
     "ArcTan",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,7 +67,7 @@ def loop_source(graph: Graph, layouts: Sequence[str], aliases: Sequence[int | No
     compute dtype. A result with an alias is written into that argument.
     """
     cast = NUMBA.types[graph.dtype]
-    used = sorted(graph.used)
+    used = graph.used
     lines, values = graph.emit(NUMBA, [f"v{i}" for i in range(len(layouts))])
     targets = [f"o{j}" if a is None else f"p{a}" for j, a in enumerate(aliases)]
     new = [t for t in targets if t.startswith("o")]
@@ -109,11 +108,8 @@ def loop(
 def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results) -> None:
     """Computes the results on the CPU."""
     body = loop(graph, plan.layouts, results.aliases)
-    views = [_view(arguments[i], plan, plan.layouts[i]) for i in sorted(graph.used)]
-    pairs = zip(results.tensors, results.aliases, strict=True)
-    body(*views, *(_view(t, plan, FULL) for t, alias in pairs if alias is None))
-
-
-def _view(tensor: Tensor, plan: Plan, layout: str) -> Any:
-    array = tensor.numpy()
-    return array.reshape(plan.batch, plan.size) if layout == FULL else array.reshape(-1)
+    arrays = [arguments[i].numpy().reshape(plan.views[i]) for i in graph.used]
+    for tensor, alias in zip(results.tensors, results.aliases, strict=True):
+        if alias is None:
+            arrays.append(tensor.numpy().reshape(plan.full_view))
+    body(*arrays)

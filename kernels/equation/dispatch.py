@@ -51,7 +51,7 @@ class Equation:
 
     def __reduce__(self) -> str:
         """Equations are pickled by name, and copied as themselves, as functions are."""
-        return self.__qualname__
+        return getattr(self, "__qualname__", self.name)
 
     def __call__(self, *values: Any) -> Any:
         """The function itself: the torch body on tensors (with gradients), else on plain numbers.
@@ -90,16 +90,7 @@ class Equation:
         broadcast, several devices, a device without a body, or an `out` that does not fit;
         EquationError as `trace`.
         """
-        layout.check_arguments(self.name, self.arguments, tensors)
-        if _records(tensors):
-            return self._run("torch", tensors, out)
-        device = tensors[0].device
-        if device.type not in BACKENDS:
-            raise ValueError(
-                f"equation '{self.name}' has no body for {device}, only for cpu and cuda; "
-                "body('torch') runs it in plain torch."
-            )
-        return self._run(BACKENDS[device.type], tensors, out)
+        return self._run(None, tensors, out)
 
     def body(self, backend: str) -> Callable[..., tuple[Tensor, ...]]:
         """`apply` by one backend, "torch", "numba" or "triton", whatever the device says.
@@ -112,25 +103,27 @@ class Equation:
             raise ValueError(f"There is no backend '{backend}'; give torch, numba or triton.")
 
         def run(*tensors: Tensor, out: Sequence[Tensor | None] | None = None) -> Any:
-            layout.check_arguments(self.name, self.arguments, tensors)
             return self._run(backend, tensors, out)
 
         return run
 
     def _run(
-        self, backend: str, tensors: Sequence[Tensor], out: Sequence[Tensor | None] | None
+        self, forced: str | None, tensors: Sequence[Tensor], out: Sequence[Tensor | None] | None
     ) -> tuple[Tensor, ...]:
-        layout.check_device(self.name, self.arguments, tensors)
+        layout.check_arguments(self.name, self.arguments, tensors)
         plan = layout.plan(self.name, self.arguments, tensors)
         graph = self.trace(plan.dtype)
+        device = tensors[0].device
+        recorded = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])
+        backend = forced or ("torch" if recorded else _backend(self.name, device))
         if backend == "torch":
             return self._run_torch(graph, plan, tensors, out)
-        if _records(tensors):
+        if recorded:
             raise RuntimeError(
                 f"equation '{self.name}': the {backend} body has no gradient; use torch.no_grad() "
                 "or body('torch')."
             )
-        run = _backend(self.name, backend, tensors[0].device)
+        run = _runner(self.name, backend, device)
         arguments = layout.contiguous(plan, tensors)
         results = layout.results(graph, plan, arguments, out)
         if plan.batch * plan.size:
@@ -156,7 +149,7 @@ class Equation:
                 f"equation '{self.name}': out= cannot be written to while a gradient is recorded; "
                 "use torch.no_grad(), or take the results that apply returns."
             )
-        results = layout.results(graph, plan, [t.detach() for t in tensors], out)
+        results = layout.results(graph, plan, layout.contiguous(plan, tensors), out)
         # A result may be an argument itself, which an earlier result is about to be written to.
         for tensor, value in zip(results.tensors, [v.clone() for v in full], strict=True):
             tensor.copy_(value)
@@ -187,11 +180,17 @@ def _argument_names(fn: Callable[..., Any], name: str) -> tuple[str, ...]:
     return tuple(p.name for p in parameters)
 
 
-def _records(tensors: Sequence[Tensor]) -> bool:
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+def _backend(name: str, device: torch.device) -> str:
+    if device.type not in BACKENDS:
+        raise ValueError(
+            f"equation '{name}' has no body for {device}, only for cpu and cuda; "
+            "body('torch') runs it in plain torch."
+        )
+    return BACKENDS[device.type]
 
 
-def _backend(name: str, backend: str, device: torch.device) -> Callable[..., None]:
+@functools.cache
+def _runner(name: str, backend: str, device: torch.device) -> Callable[..., None]:
     """The function that runs a body. What it needs is imported only here."""
     if backend == "numba":
         from lava_torch.kernels.equation import cpu

@@ -97,7 +97,7 @@ def kernel_source(graph: Graph, layouts: Sequence[str]) -> str:
 
     `total` is the number of elements, `size` that of a row; with WIDE they are counted in 64 bits.
     """
-    used = sorted(graph.used)
+    used = graph.used
     lines, values = graph.emit(TRITON, [f"v{i}" for i in range(len(layouts))])
     names = [f"p{i}" for i in used] + [f"o{j}" for j in range(len(values))]
     text = [
@@ -152,7 +152,7 @@ def interpreted() -> bool:
 def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results) -> None:
     """Computes the results on the arguments' GPU."""
     total = plan.batch * plan.size
-    pointers = [_bytes(arguments[i]) for i in sorted(graph.used)]
+    pointers = [_bytes(arguments[i]) for i in graph.used]
     pointers += [_bytes(t) for t in results.tensors]
     grid = (triton.cdiv(total, BLOCK),)
     wide = total > 2**31 - BLOCK
@@ -214,7 +214,7 @@ def compile_ahead(
 
 
 def _signature(graph: Graph, dtypes: Sequence[torch.dtype]) -> dict[str, str]:
-    signature = {f"p{i}": _POINTERS[dtypes[i]] for i in sorted(graph.used)}
+    signature = {f"p{i}": _POINTERS[dtypes[i]] for i in graph.used}
     for j, kind in enumerate(graph.output_kinds):
         signature[f"o{j}"] = _POINTERS[torch.bool if kind == CONDITION else graph.dtype]
     scalars = {"total": "i32", "size": "i32", "BLOCK": "constexpr", "WIDE": "constexpr"}

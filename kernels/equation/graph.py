@@ -74,11 +74,11 @@ class Graph:
     bodies: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def used(self) -> frozenset[int]:
+    def used(self) -> tuple[int, ...]:
         """Positions of the arguments that some result depends on."""
-        return frozenset(int(n.value) for n in self.nodes if n.op == "argument")
+        return tuple(sorted(int(n.value) for n in self.nodes if n.op == "argument"))
 
-    @property
+    @cached_property
     def output_kinds(self) -> tuple[str, ...]:
         """`number`, `condition` or `spike`, one a result."""
         return tuple(self.nodes[i].kind for i in self.outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 import torch
@@ -24,7 +24,8 @@ class Plan:
     """What follows from the arguments' shapes and dtypes.
 
     The results have `shape`, which is `batch` rows of `size` elements. `layouts` holds scalar, row
-    or full, one an argument; `expansions` the shape that an argument is first expanded to, or None.
+    or full, one an argument; `views` the shapes that these have in memory; `expansions` the shape
+    that an argument is first expanded to, or None.
     """
 
     dtype: torch.dtype
@@ -33,6 +34,15 @@ class Plan:
     size: int
     layouts: tuple[str, ...]
     expansions: tuple[torch.Size | None, ...]
+
+    @property
+    def full_view(self) -> tuple[int, int]:
+        return self.batch, self.size
+
+    @cached_property
+    def views(self) -> tuple[tuple[int, ...], ...]:
+        shapes = {SCALAR: (1,), ROW: (self.size,), FULL: self.full_view}
+        return tuple(shapes[layout] for layout in self.layouts)
 
 
 def check_arguments(name: str, arguments: tuple[str, ...], tensors: Sequence[object]) -> None:
@@ -50,31 +60,22 @@ def check_arguments(name: str, arguments: tuple[str, ...], tensors: Sequence[obj
             )
 
 
-def check_device(name: str, arguments: tuple[str, ...], tensors: Sequence[Tensor]) -> None:
-    """Raises ValueError unless all arguments are on one device."""
-    first = tensors[0].device
-    for argument, tensor in zip(arguments, tensors, strict=True):
-        if tensor.device != first:
-            raise ValueError(
-                f"equation '{name}': argument '{argument}' is on {tensor.device}, "
-                f"'{arguments[0]}' is on {first}; move them to one device."
-            )
-
-
 def plan(name: str, arguments: tuple[str, ...], tensors: Sequence[Tensor]) -> Plan:
-    """The plan of a call. Raises TypeError for dtypes, ValueError for shapes that do not fit."""
-    shapes = tuple(t.shape for t in tensors)
-    dtypes = tuple(t.dtype for t in tensors)
-    return _plan(name, arguments, shapes, dtypes)
+    """The plan of a call.
+
+    Raises TypeError for dtypes, ValueError for several devices and shapes that do not broadcast.
+    """
+    return _plan(name, arguments, tuple([(t.shape, t.dtype, t.device) for t in tensors]))
 
 
 @lru_cache(maxsize=4096)
 def _plan(
     name: str,
     arguments: tuple[str, ...],
-    shapes: tuple[torch.Size, ...],
-    dtypes: tuple[torch.dtype, ...],
+    signature: tuple[tuple[torch.Size, torch.dtype, torch.device], ...],
 ) -> Plan:
+    shapes, dtypes, devices = zip(*signature, strict=True)
+    _check_device(name, arguments, devices)
     dtype = _compute_dtype(name, arguments, dtypes)
     shape = _broadcast(name, arguments, shapes)
     row = _row_shape(shape, shapes)
@@ -83,6 +84,15 @@ def _plan(
     size = prod(row) if ROW in layouts else prod(shape)
     batch = prod(shape) // size if size else 0
     return Plan(dtype, shape, batch, size, layouts, tuple(expand for _, expand in pairs))
+
+
+def _check_device(name: str, arguments: tuple[str, ...], devices: tuple[torch.device, ...]) -> None:
+    for argument, device in zip(arguments, devices, strict=True):
+        if device != devices[0]:
+            raise ValueError(
+                f"equation '{name}': argument '{argument}' is on {device}, "
+                f"'{arguments[0]}' is on {devices[0]}; move them to one device."
+            )
 
 
 def _compute_dtype(
@@ -142,15 +152,17 @@ def _layout(shape: torch.Size, full: torch.Size, row: torch.Size) -> tuple[str, 
 
 def contiguous(plan: Plan, tensors: Sequence[Tensor]) -> list[Tensor]:
     """The arguments as their layouts say, one block of memory each."""
-    laid = []
-    for tensor, shape in zip(tensors, plan.expansions, strict=True):
-        if shape is not None:
-            # Only dimensions of size 1 lead a row that is longer than its shape.
-            tensor = tensor.reshape(tensor.shape[-len(shape) :]).expand(shape)
-        if tensor.requires_grad:
-            tensor = tensor.detach()
-        laid.append(tensor if tensor.is_contiguous() else tensor.contiguous())
-    return laid
+    return [
+        t if shape is None and t.is_contiguous() and not t.requires_grad else _copied(t, shape)
+        for t, shape in zip(tensors, plan.expansions, strict=True)
+    ]
+
+
+def _copied(tensor: Tensor, shape: torch.Size | None) -> Tensor:
+    if shape is not None:
+        # Only dimensions of size 1 lead a row that is longer than its shape.
+        tensor = tensor.reshape(tensor.shape[-len(shape) :]).expand(shape)
+    return tensor.detach().contiguous()
 
 
 @dataclass(frozen=True)
@@ -226,20 +238,15 @@ class _Taken:
         if any(start < b and a < end for a, b in self._written):
             raise ValueError(f"{where} overlaps another result.")
         self._written.append((start, end))
-        found = None
-        for position, dtype, a, b in self._read:
-            if not (start < b and a < end):
-                continue
-            same = start == a and end == b and dtype == tensor.dtype
-            if not same:
+        touched = [read for read in self._read if start < read[3] and read[2] < end]
+        for position, dtype, a, b in touched:
+            if (a, b, dtype) != (start, end, tensor.dtype):
                 raise ValueError(
                     f"{where} overlaps argument '{self._names[position]}' without being the same "
                     "elements; clone one of them."
                 )
-            # A single element may have another layout; it is read before it is written anyway.
-            if self._layouts[position] == FULL:
-                found = position
-        return found
+        # A single element may have another layout; it is read before it is written anyway.
+        return next((read[0] for read in touched if self._layouts[read[0]] == FULL), None)
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:

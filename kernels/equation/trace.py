@@ -66,6 +66,8 @@ class Tracer:
             if value.tracer is not self:
                 self.fail("a value of another equation's trace is used", "Pass it as an argument")
             return value
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]  # what numpy makes of its numbers on the way to a comparison
         if isinstance(value, bool | np.bool_):
             return self.record("constant", CONDITION, value=int(value))
         if isinstance(value, torch.Tensor | np.ndarray):

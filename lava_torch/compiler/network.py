@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from lava_torch.compiler.graph import Graph
 from lava_torch.compiler.schedule import Call
 from lava_torch.compiler.unroll import Unroll
+from lava_torch.compiler.wiring import Key, Wire, make_wires
 from lava_torch.model.clock import Clock
 from lava_torch.model.torch_model import TorchProcessModel
 
 #: What was sent in a step, by node and OutPort; or what is fed from outside, by node and port.
-Messages = dict[tuple[str, str], Tensor]
+Messages = dict[Key, Tensor]
 
 
 class Network(nn.Module):
@@ -37,7 +38,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.graph = graph
-        self.schedule = tuple(schedule)
+        self._wires = make_wires(graph, schedule)
         self.clock = clock
         self._place: list[tuple[str, str] | None] = [None]
         self._prepared = False
@@ -103,9 +104,9 @@ class Network(nn.Module):
     @torch.no_grad()
     def reset(self) -> None:
         """Back to time step 0 and the initial values of all state; parameters and inputs stay."""
-        self.clock.time_step.zero_()
         for model in self.models.values():
             model.reset()
+        self.clock.time_step.zero_()
         self._prepared = False
 
     def step(self, fed: Messages | None = None, observe: bool = True) -> Messages:
@@ -117,9 +118,9 @@ class Network(nn.Module):
         """
         self.clock.time_step = self.clock.time_step + 1
         messages: Messages = {}
-        for call in self.schedule:
-            self._place[0] = (call.node, "spiking")
-            self._spike(call, fed or {}, messages, observe)
+        for wire in self._wires:
+            self._place[0] = (wire.node, "spiking")
+            self._spike(wire, self._modules[wire.node], fed or {}, messages, observe)
         self._phase(self._learners, "learn", "learning")
         if observe:
             self._phase(self._managers, "manage", "post-management")
@@ -131,72 +132,77 @@ class Network(nn.Module):
             self._place[0] = (name, phase)
             getattr(self._modules[name], method)()
 
-    def _spike(self, call: Call, fed: Messages, messages: Messages, observe: bool) -> None:
-        model = self._modules[call.node]
+    def _spike(
+        self,
+        wire: Wire,
+        model: TorchProcessModel,
+        fed: Messages,
+        messages: Messages,
+        observe: bool,
+    ) -> None:
         if model.observer and not observe:
             return
-        if not call.receives:
-            self._send(call.node, model, model.emit(), fed, messages)
+        if not wire.receives:
+            self._send(wire, model.emit(), fed, messages)
             return
-        inputs = self._receive(call.node, model, fed, messages)
+        inputs = _receive(wire, model, fed, messages)
         if model.recorder and not observe:
-            messages.update({(call.node, port): x for port, x in inputs.items()})
-        elif call.sends:
-            self._send(call.node, model, model.step(**inputs), fed, messages)
+            messages.update({(wire.node, port): x for port, x in inputs.items()})
+        elif wire.sends:
+            self._send(wire, model.step(**inputs), fed, messages)
         else:
             model.absorb(**inputs)
 
-    def _receive(
-        self, name: str, model: TorchProcessModel, fed: Messages, messages: Messages
-    ) -> dict[str, Tensor]:
-        inputs = {}
-        for port, links in self.graph.nodes[name].inputs.items():
-            total = fed.get((name, port))
-            for link in links:
-                message = messages.get((link.node, link.port))
-                if message is not None:
-                    message = link.view.apply(message)
-                    total = message if total is None else total + message
-            if total is None:
-                total = model.zeros(model.binding.in_shapes[port])
-            inputs[port] = total.to(model.compute_dtype)
-        return inputs
-
     def _send(
         self,
-        name: str,
-        model: TorchProcessModel,
+        wire: Wire,
         result: Tensor | Mapping[str, Tensor] | None,
         fed: Messages,
         messages: Messages,
     ) -> None:
-        shapes = model.binding.out_shapes
-        for port, message in _by_port(name, result, shapes).items():
-            shape = shapes[port]
-            if tuple(message.shape[message.ndim - len(shape) :]) != shape:
+        for port, message in _by_port(wire, result).items():
+            key, shape = wire.outputs[port]
+            if message.shape[message.ndim - len(shape) :] != shape:
                 raise ValueError(
-                    f"OutPort '{name}.{port}' has shape {shape}, but {type(model).__name__} sent a "
-                    f"message of shape {tuple(message.shape)}."
+                    f"OutPort '{wire.node}.{port}' has shape {tuple(shape)}, but "
+                    f"{type(self._modules[wire.node]).__name__} sent a message of shape "
+                    f"{tuple(message.shape)}."
                 )
-            messages[name, port] = fed.get((name, port), message)
+            messages[key] = fed.get(key, message) if fed else message
 
 
-def _by_port(
-    name: str, result: Tensor | Mapping[str, Tensor] | None, shapes: Mapping[str, tuple]
-) -> Mapping[str, Tensor]:
+def _receive(
+    wire: Wire, model: TorchProcessModel, fed: Messages, messages: Messages
+) -> dict[str, Tensor]:
+    inputs = {}
+    for port, key, links in wire.inputs:
+        total = fed.get(key) if fed else None
+        for source, view in links:
+            message = messages.get(source)
+            if message is not None:
+                message = message if view is None else view.apply(message)
+                total = message if total is None else total + message
+        if total is None:
+            total = model.zeros(model.binding.in_shapes[port])
+        dtype = model.compute_dtype
+        inputs[port] = total if total.dtype == dtype else total.to(dtype)
+    return inputs
+
+
+def _by_port(wire: Wire, result: Tensor | Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
     if result is None:
         return {}
     if isinstance(result, Tensor):
-        if len(shapes) != 1:
+        if len(wire.outputs) != 1:
             raise ValueError(
-                f"Process '{name}' has the OutPorts {sorted(shapes)}: its model must return a dict "
-                f"of tensors by OutPort name, not one tensor."
+                f"Process '{wire.node}' has the OutPorts {sorted(wire.outputs)}: its model must "
+                f"return a dict of tensors by OutPort name, not one tensor."
             )
-        return {next(iter(shapes)): result}
-    unknown = set(result) - set(shapes)
+        return {next(iter(wire.outputs)): result}
+    unknown = result.keys() - wire.outputs.keys()
     if unknown:
         raise ValueError(
-            f"The model of Process '{name}' sent to {sorted(unknown)}, but its OutPorts are "
-            f"{sorted(shapes)}."
+            f"The model of Process '{wire.node}' sent to {sorted(unknown)}, but its OutPorts are "
+            f"{sorted(wire.outputs)}."
         )
     return result

@@ -177,7 +177,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         """Give each state Var its initial value again; parameters and inputs stay."""
         for name in self._tensor_vars:
             if not self.is_shared(name) and name not in self.kept:
-                getattr(self, name).copy_(self._initial(name, *self._inits[name]))
+                getattr(self, name).copy_(self.initial(name, *self._inits[name]))
 
     def setup(self) -> None:
         """Called once, when the buffers exist."""
@@ -187,6 +187,10 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
 
     def prepare(self) -> None:
         """Called once, before the first step."""
+
+    def room(self, first: int) -> int | None:
+        """How many steps from step `first` on the model can take; None: any number."""
+        return None
 
     def begin_run(self, first: int, last: int) -> None:
         """Called on the host before the steps first..last run."""
@@ -264,9 +268,10 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             self.strings[name] = init
             return
         self._tensor_vars.append(name)
-        self.register_buffer(name, self._initial(name, init, shape))
+        self.register_buffer(name, self.initial(name, init, shape))
 
-    def _initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+    def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+        """The first content of a Var's buffer, with a batch axis where it has one."""
         dtype = self.var_dtype(name)
         if scipy.sparse.issparse(init):
             matrix = scipy.sparse.csr_matrix(init)

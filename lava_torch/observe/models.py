@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,9 @@ class MonitorModel(TorchProcessModel):
     def is_shared(self, name: str) -> bool:
         return True  # a record has its time axis first, then the batch's
 
+    def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+        return torch.empty(0)  # made in on_connected, in the dtype of what is recorded
+
     def on_connected(self) -> None:
         """Make the records, now that the targets' shapes and dtypes are known."""
         self._of_port = {}
@@ -37,6 +42,10 @@ class MonitorModel(TorchProcessModel):
                 row = self.zeros(self.binding.in_shapes[port])
             rows = torch.zeros((probe["num_steps"], *row.shape), dtype=row.dtype, device=row.device)
             self._buffers[record] = rows
+
+    def room(self, first: int) -> int | None:
+        ends = [probe["num_steps"] for probe in self.proc_params["probes"].values()]
+        return max(min(ends) - first + 1, 0) if ends else None
 
     def begin_run(self, first: int, last: int) -> None:
         for probe in self.proc_params["probes"].values():

@@ -53,8 +53,8 @@ class Monitor(AbstractProcess):
             raise ValueError(f"Monitor '{self.name}': num_steps must not be negative; got {steps}.")
         if self.is_compiled or getattr(target.process, "is_compiled", False):
             raise RuntimeError(
-                f"Monitor '{self.name}' cannot probe '{target.label}': the network is compiled. Probe "
-                f"before the first run, or stop() the network first."
+                f"Monitor '{self.name}' cannot probe '{target.label}': the network is compiled. "
+                f"Probe before the first run, or stop() the network first."
             )
         probes = self.proc_params["probes"]
         if any(probed is target for probed in self._targets.values()):

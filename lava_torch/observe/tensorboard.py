@@ -66,7 +66,7 @@ class Stream:
         return np.arange(size)
 
     def write(self, elements: np.ndarray, steps: list[int], fetch: Fetch) -> None:
-        """Hand rows (len(steps), number of elements) to the thread; dropped if the file is closed."""
+        """Hand on rows (len(steps), number of elements); dropped if the file is closed."""
         self.writer.submit(self._job(elements, steps, fetch))
 
     def finish(self) -> None:
@@ -110,7 +110,7 @@ class Probe(AbstractProcess):
 
 
 class TensorBoardLogger:
-    """Writes events for `tensorboard --logdir`, on a thread of its own.
+    """Writes events for `tensorboard --logdir`, on a thread that all loggers share.
 
         with lt.TensorBoardLogger("runs/first") as logger:
             logger.probe(lif.v, index=[0, 1])

@@ -34,6 +34,8 @@ class ProbeModel(TorchProcessModel):
         self._stream = self.proc_params["stream"]
         #: The global step is this plus the time step.
         self._before = self._stream.last
+        #: The last step of the run that is not known to have ended.
+        self._run_last: int | None = None
         self._reads_var = "target" in self.binding.ref_shapes
         self._item = self._checked_item()
         value = self.read("target") if self._reads_var else self._no_message()
@@ -44,13 +46,18 @@ class ProbeModel(TorchProcessModel):
         self._make_ring(self._row(value), self._stream.every)
 
     def begin_run(self, first: int, last: int) -> None:
-        self._collect(first - 1)  # what a run left that ended with an exception
+        if self._run_last is not None:
+            self._collect(first - 1)  # what a run left that ended with an exception
+        self._run_last = last
 
     def drain(self) -> None:
-        self._collect(int(self.time_step))
+        done = int(self.time_step)
+        self._collect(done)
+        if done == self._run_last:
+            self._run_last = None
 
     def reset(self) -> None:
-        self._collect(None)
+        self._collect(None)  # the clock is back at 0 already
         self._before = self._stream.last
 
     def close(self) -> None:

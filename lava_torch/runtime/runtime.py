@@ -40,7 +40,7 @@ class Runtime:
         self._control = Control()
         self._thread: threading.Thread | None = None
         self._blocking_run = threading.Lock()
-        self._failure: RuntimeError | None = None
+        self._failure: Exception | None = None
 
     @property
     def is_running(self) -> bool:
@@ -151,7 +151,7 @@ class Runtime:
     def _run_aside(self, steps: int | None) -> None:
         try:
             self._run(steps)
-        except RuntimeError as failure:
+        except Exception as failure:
             self._failure = failure
 
     def _run(self, steps: int | None) -> None:
@@ -159,21 +159,22 @@ class Runtime:
         chunk = min([CHUNK, *limits])
         left = steps
         while (left is None or left > 0) and not self._control.requested:
-            wanted = chunk if left is None else min(chunk, left)
-            if steps is None:
-                self._begin_chunk(wanted)
-            done = self._advance(wanted)
+            wanted = self._begin_chunk(chunk) if left is None else min(chunk, left)
+            try:
+                done = self._advance(wanted)
+            finally:
+                for model in self.network.models.values():
+                    model.drain()
             left = None if left is None else left - done
-            for model in self.network.models.values():
-                model.drain()
 
-    def _begin_chunk(self, steps: int) -> None:
-        first = self.time_step + 1
-        try:
-            for model in self.network.models.values():
-                model.begin_run(first, first + steps - 1)
-        except Exception as error:
-            raise RuntimeError(f"1 Exception(s) occurred: {error}") from error
+    def _begin_chunk(self, steps: int) -> int:
+        """Begin a chunk of a run without an end: of as many steps as all models have room for."""
+        first, models = self.time_step + 1, self.network.models.values()
+        rooms = [room for model in models if (room := model.room(first)) is not None]
+        steps = max(min([steps, *rooms]), 1)
+        for model in models:
+            model.begin_run(first, first + steps - 1)
+        return steps
 
     def _advance(self, steps: int) -> int:
         try:

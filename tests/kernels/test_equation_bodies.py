@@ -60,17 +60,19 @@ def test_triton_compiles_ahead_without_spills(key, compiled):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name, dtype, size, batch", EVERY)
-def test_triton_on_a_gpu_agrees_with_numba(name, dtype, size, batch):
+@pytest.mark.parametrize("name", CASES)
+def test_triton_on_a_gpu_agrees_with_numba(name):
     case = CASES[name]
-    inputs = case.inputs(dtype, size, batch)
-    expected = case.equation.body("numba")(*inputs)
-    actual = case.equation.apply(*(t.cuda() for t in inputs))
-    if case.exact:
-        assert_agree(case, tuple(t.cpu() for t in actual), expected)
-    else:
+    for _, dtype, size, batch in (c for c in combinations(SIZES) if c[0] == name):
+        inputs = case.inputs(dtype, size, batch)
+        expected = case.equation.body("numba")(*inputs)
+        actual = tuple(t.cpu() for t in case.equation.apply(*(t.cuda() for t in inputs)))
+        if case.exact:
+            assert_agree(case, actual, expected)
+            continue
+        # A spike may differ where v is within the error of its threshold.
         for got, want in zip(actual[1:], expected[1:], strict=True):
-            torch.testing.assert_close(got.cpu(), want, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
 
 
 def lif_fixed_in_64_bits(a_in, u, v, bias_mant, bias_exp, du, dv, vth):
