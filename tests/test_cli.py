@@ -14,6 +14,7 @@ import lava_torch as lt
 from lava_torch import cli, environment
 from lava_torch.examples import digits
 from lava_torch.kernels.equation import cpu, equations
+from lava_torch.proc.lif.models import lif_float
 from lava_torch.runtime import STEPPERS
 
 
@@ -61,13 +62,12 @@ def test_info_says_which_body_serves_each_equation(gpu, capsys, monkeypatch):
 def test_bodies_are_those_that_run(monkeypatch):
     """`info` promises what `Equation.apply` does."""
     ran = []
-    numba_body = cpu.run
-    monkeypatch.setattr(cpu, "run", lambda *args: ran.append("numba") or numba_body(*args))
-    lif = next(e for e in equations() if e.name == "lif_float")
+    numba_loop = cpu.loop
+    monkeypatch.setattr(cpu, "loop", lambda *args: ran.append("numba") or numba_loop(*args))
     x = torch.ones(3)
-    lif.apply(*[x] * len(lif.arguments))
+    lif_float.apply(*[x] * len(lif_float.arguments))
     assert ran == ["numba"]
-    s, *_ = lif.apply(x.clone().requires_grad_(), *[x] * (len(lif.arguments) - 1))
+    s, *_ = lif_float.apply(x.clone().requires_grad_(), *[x] * (len(lif_float.arguments) - 1))
     assert s.requires_grad and ran == ["numba"]
 
 

@@ -78,7 +78,7 @@ def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMod
         name=node.name,
         clock=clock,
         dtype=getattr(torch, run_cfg.dtype),
-        quantized_training=bool(run_cfg.trainable),
+        trainable=bool(run_cfg.trainable),
         surrogate=resolve_surrogate(run_cfg.surrogate),
         seed=run_cfg.seed,
         in_shapes={port.name: port.shape for port in process.in_ports},

@@ -116,7 +116,7 @@ class Network(nn.Module):
         and recorders are left out. Returns what was sent and, under their InPorts, what recorders
         were to receive.
         """
-        self.clock.time_step = self.clock.time_step + 1
+        self.clock.tick()
         messages: Messages = {}
         for wire in self._wires:
             self._place[0] = (wire.node, "spiking")

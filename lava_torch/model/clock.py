@@ -18,3 +18,7 @@ class Clock(nn.Module):
         self.batch_size = batch_size
         self.time_step: Tensor
         self.register_buffer("time_step", torch.zeros((), dtype=torch.int64))
+
+    def tick(self) -> None:
+        """One step on; a new tensor, as all state is until it is committed."""
+        self._buffers["time_step"] = self._buffers["time_step"] + 1

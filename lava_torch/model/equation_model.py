@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
@@ -57,13 +56,11 @@ class EquationModel(TorchProcessModel):
         return sent
 
     def _value(self, name: str) -> Tensor:
+        if name in self._buffers:
+            return self._buffers[name]
         value = getattr(self, name)
-        if self.binding.quantized_training and isinstance(value, torch.nn.Parameter):
-            return round_ste(value)
-        return value
+        return round_ste(value) if self.quantized_training else value
 
     def _evaluate(self, values: list[Tensor]) -> tuple[Tensor, ...]:
         with use_surrogate(self.binding.surrogate):
-            if self.binding.quantized_training and self.dtype == torch.int32:
-                return self.equation(*values)
             return self.equation.apply(*values)

@@ -23,13 +23,13 @@ class Binding:
     """What the compiler tells a model about the Process it stands for.
 
     `name` is the Process's name in the network; `in_shapes`, `out_shapes` and `ref_shapes` map
-    port names to shapes without the batch axis.
+    port names to shapes without the batch axis; `trainable` says whether anything is to be trained.
     """
 
     name: str
     clock: Clock
     dtype: torch.dtype = torch.float32
-    quantized_training: bool = False
+    trainable: bool = False
     surrogate: Any = None
     seed: int | None = None
     in_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -122,6 +122,11 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def time_step(self) -> Tensor:
         """The number of this step, 1 in the first; int64 of shape (), on the device."""
         return self.binding.clock.time_step
+
+    @property
+    def quantized_training(self) -> bool:
+        """Whether a fixed-point model holds its integers in floating point, to be trained."""
+        return self.binding.trainable and self.dtype == torch.int32
 
     @property
     def batch_size(self) -> int | None:
@@ -254,7 +259,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     # -- inner ------------------------------------------------------------------------------
 
     def _choose_dtype(self, binding: Binding) -> torch.dtype:
-        if self.dtype is None or (binding.quantized_training and self.dtype == torch.int32):
+        if self.dtype is None or self.quantized_training:
             return binding.dtype
         return self.dtype
 

@@ -223,6 +223,15 @@ class TestTrainable:
         network = lt.compile(chain.lif, chain.cfg(trainable=True))
         assert [name for name, _ in network.named_parameters()] == ["dense.weights"]
 
+    def test_parameters_keep_their_values(self, make_chain) -> None:
+        chain = make_chain()
+        plain = lt.compile(chain.lif, chain.cfg())(steps=20, record=["lif.v"])
+        cfg = chain.cfg(trainable=["dense.weights", "lif.d*", "lif.vth"])
+        trained = lt.compile(chain.lif, cfg)(steps=20, record=["lif.v"])
+        assert plain["sink"].any()
+        for name, value in plain.items():
+            torch.testing.assert_close(trained[name].detach(), value)
+
     def test_a_pattern_that_matches_nothing(self, make_chain) -> None:
         chain = make_chain()
         with pytest.raises(lt.CompileError, match="matches no Var.*dense.weights"):

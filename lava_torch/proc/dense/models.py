@@ -79,7 +79,7 @@ class DenseModelFixed(DenseModel):
         weights = self.weights.cpu().numpy()
         # Weights that are trained may change their sign.
         inferred = (
-            SignMode.MIXED if self.binding.quantized_training else determine_sign_mode(weights)
+            SignMode.MIXED if self.quantized_training else determine_sign_mode(weights)
         )
         self.sign_mode = SignMode(parameters.get("sign_mode") or inferred)
         self._copy: tuple[tuple, Tensor] | None = None
@@ -91,13 +91,13 @@ class DenseModelFixed(DenseModel):
             self.check_range(name, np.trunc(value), low, high, " (8 bits and a sign)")
 
     def prepare(self) -> None:
-        if not self.binding.quantized_training:
+        if not self.quantized_training:
             weights = clip_weights(self.weights.cpu().numpy(), self.sign_mode, num_bits=8)
             weights = truncate_weights(weights, self.sign_mode, self.num_weight_bits)
             self.weights = torch.from_numpy(weights).to(self.weights)
 
     def propagate(self, s_in: Tensor) -> Tensor:
-        if self.binding.quantized_training:
+        if self.quantized_training:
             activation = functional.linear(s_in, self.quantized_weights())
             shifted = torch.floor(activation * 2.0**self.weight_exp)
             return straight_through(activation * 2.0**self.weight_exp, lambda _: shifted)
@@ -133,7 +133,7 @@ class DenseModelFixed(DenseModel):
 
     def integers(self) -> dict[str, np.ndarray]:
         values = super().integers()
-        if self.binding.quantized_training:
+        if self.quantized_training:
             values["weights"] = self.quantized_weights().cpu().numpy().astype(np.int64)
         return values
 
