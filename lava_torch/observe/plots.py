@@ -1,11 +1,12 @@
 """Pictures of spikes and membrane voltages, with matplotlib.
 
-They are drawn on figures of their own, without `matplotlib.pyplot`: no global state changes, and no
-window opens. Save one with `figure.savefig(...)`; to see it in a window, pass `fig=plt.figure()`.
+In a script that has imported `matplotlib.pyplot` a new figure is one of pyplot's, so that
+`plt.show()` shows it, as Lava's scripts expect; elsewhere no global state changes.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,7 +169,12 @@ def _axes(ax: Axes | None, fig: Figure | None, figsize: tuple[float, float] | No
         raise ValueError(f"Give at most one of fig, figsize and ax; got {' and '.join(given)}.")
     if ax is not None:
         return ax
-    return (fig or new_figure(figsize or FIGSIZE)).gca()
+    return (fig or _script_figure(figsize or FIGSIZE)).gca()
+
+
+def _script_figure(figsize: tuple[float, float]) -> Figure:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return new_figure(figsize) if pyplot is None else pyplot.figure(figsize=figsize)
 
 
 def new_figure(figsize: tuple[float, float]) -> Figure:

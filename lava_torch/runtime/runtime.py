@@ -40,6 +40,7 @@ class Runtime:
         self._control = Control()
         self._thread: threading.Thread | None = None
         self._blocking_run = threading.Lock()
+        self._runner: int | None = None  # the thread of the blocking run
         self._failure: Exception | None = None
 
     @property
@@ -69,17 +70,17 @@ class Runtime:
             self._thread.start()
             return
         with self._blocking_run:
+            self._runner = threading.get_ident()
             self._run(steps)
 
     def wait(self) -> None:
-        """Return when no run is on any more; RuntimeError if a model raised."""
+        """Return when no run is on any more; RuntimeError if a model raised in a run aside."""
         self._join()
 
     def pause(self) -> None:
         """End the run after its current step; `start` goes on from there.
 
-        From the thread of a blocking run's caller there is nothing to pause; from another thread
-        that run ends, and its caller returns.
+        A blocking run of another thread ends too: its caller and this one return.
         """
         self._control.request()
         self._join()
@@ -92,6 +93,7 @@ class Runtime:
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+        self._await_blocking_run()
         self.is_stopped = True
         for model in self.network.models.values():
             model.close()
@@ -191,11 +193,18 @@ class Runtime:
             f"{type(error).__name__}: {error}. The state is that of step {self.time_step}."
         )
 
+    def _await_blocking_run(self) -> None:
+        """Wait for the blocking run of another thread; within one's own there is no waiting."""
+        if self._runner != threading.get_ident():
+            with self._blocking_run:
+                pass
+
     def _join(self) -> None:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
             self._thread = None
+        self._await_blocking_run()
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

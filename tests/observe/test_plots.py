@@ -146,6 +146,18 @@ class TestMembranePlot:
             membrane_plot(v, **options)
 
 
+def test_a_script_that_uses_pyplot_can_show_the_figure() -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    before = set(pyplot.get_fignums())
+    figure = raster_plot(np.eye(3))
+    assert figure.number in set(pyplot.get_fignums()) - before
+    pyplot.close(figure)
+
+
 def test_pictures_need_no_pyplot(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would fail
     backend = matplotlib.rcParams._get("backend")

@@ -160,11 +160,27 @@ class TestNonBlocking:
 
     def test_pause_of_a_blocking_run_from_another_thread(self, counter) -> None:
         counter.run(lt.RunSteps(1), run_cfg=CFG)
-        timer = threading.Timer(0.05, counter.pause)
+        paused_at = []
+
+        def pause():
+            counter.pause()
+            paused_at.append(counter.runtime.time_step)
+
+        timer = threading.Timer(0.05, pause)
         timer.start()
         counter.run(lt.RunSteps(10**9))
         timer.join()
-        assert 1 < counter.runtime.time_step < 10**9
+        assert 1 < counter.runtime.time_step == paused_at[0] < 10**9
+
+    def test_stop_of_a_blocking_run_from_another_thread(self, counter) -> None:
+        counter.run(lt.RunSteps(1), run_cfg=CFG)
+        runtime = counter.runtime
+        timer = threading.Timer(0.05, counter.stop)
+        timer.start()
+        counter.run(lt.RunSteps(10**9))
+        timer.join()
+        assert runtime.is_stopped
+        assert 1 < runtime.time_step < 10**9
 
     def test_wait_and_pause_when_nothing_runs(self, counter) -> None:
         counter.wait()

@@ -78,9 +78,7 @@ class DenseModelFixed(DenseModel):
         self.num_weight_bits = self._whole("num_weight_bits", bits, 0, 8)
         weights = self.weights.cpu().numpy()
         # Weights that are trained may change their sign.
-        inferred = (
-            SignMode.MIXED if self.quantized_training else determine_sign_mode(weights)
-        )
+        inferred = SignMode.MIXED if self.quantized_training else determine_sign_mode(weights)
         self.sign_mode = SignMode(parameters.get("sign_mode") or inferred)
         self._copy: tuple[tuple, Tensor] | None = None
 
