@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lava_torch.kernels.equation.surrogate import current_surrogate
+from lava_torch.kernels.equation.surrogate import apply, current_surrogate
 from lava_torch.kernels.equation.symbolic import MAX_SHIFT
 
 Value = Tensor | float
@@ -79,7 +79,20 @@ floor, trunc = torch.floor, torch.trunc
 class _StraightThrough(torch.autograd.Function):
     """The value of the first argument, the gradient of the second."""
 
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, smooth: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        return None, gradient
+
+
+class _TransformedStraightThrough(torch.autograd.Function):
+    """The same for torch.func."""
+
     generate_vmap_rule = True
+    backward = _StraightThrough.backward
 
     @staticmethod
     def forward(value: Tensor, smooth: Tensor) -> Tensor:
@@ -88,10 +101,6 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         pass
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, gradient
 
 
 def _straight_through(
@@ -103,7 +112,7 @@ def _straight_through(
         return exact(*values)
     with torch.no_grad():
         value = exact(*values)
-    return _StraightThrough.apply(value, smooth(*values))
+    return apply(_StraightThrough, _TransformedStraightThrough, value, smooth(*values))
 
 
 def decay(x: Value, f: Value, bits: int) -> Tensor:

@@ -36,7 +36,7 @@ class Surrogate(ABC):
 
         `scale` broadcasts to x, counts as 1 where it is not positive, and gets no gradient.
         """
-        return _Spike.apply(x, *_guarded(x, scale), self)
+        return apply(_Spike, _TransformedSpike, x, *_guarded(x, scale), self)
 
 
 def _guarded(x: Tensor, scale: Tensor | float) -> tuple[Tensor | None, float]:
@@ -47,10 +47,41 @@ def _guarded(x: Tensor, scale: Tensor | float) -> tuple[Tensor | None, float]:
     return None, float(scale) if scale > 0 else 1.0
 
 
+def apply(
+    plain: type[torch.autograd.Function], transformed: type[torch.autograd.Function], *args: Any
+) -> Any:
+    """`transformed` within torch.func's transforms, `plain` elsewhere.
+
+    A Function with `setup_context`, which the transforms need, has its signature inspected at each
+    call: several times what the call itself costs.
+    """
+    within = torch._C._are_functorch_transforms_active()
+    return (transformed if within else plain).apply(*args)
+
+
 class _Spike(torch.autograd.Function):
     """A step forward, the surrogate's derivative backward."""
 
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor | None, factor: float, surrogate: Surrogate
+    ) -> Tensor:
+        ctx.factor, ctx.surrogate = factor, surrogate
+        ctx.save_for_backward(x, scale)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        x, scale = ctx.saved_tensors
+        scale = ctx.factor if scale is None else scale
+        return gradient * (ctx.surrogate.gradient(x / scale) / scale), None, None, None
+
+
+class _TransformedSpike(torch.autograd.Function):
+    """The same for torch.func."""
+
     generate_vmap_rule = True
+    backward = _Spike.backward
 
     @staticmethod
     def forward(x: Tensor, scale: Tensor | None, factor: float, surrogate: Surrogate) -> Tensor:
@@ -60,12 +91,6 @@ class _Spike(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         x, scale, ctx.factor, ctx.surrogate = inputs
         ctx.save_for_backward(x, scale)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        x, scale = ctx.saved_tensors
-        scale = ctx.factor if scale is None else scale
-        return gradient * (ctx.surrogate.gradient(x / scale) / scale), None, None, None
 
 
 def _check_positive(surrogate: Any) -> None:
