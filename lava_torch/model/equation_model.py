@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
@@ -44,6 +45,10 @@ class EquationModel(TorchProcessModel):
                 f"'{self.equation.name}' {verb} {unknown}, which are neither ports nor Vars of the "
                 f"Process; those are {sorted(known)}. Rename them, or add the Vars."
             )
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        if np.isnan(value).any():
+            raise self.refuse(name, value, "a number, not NaN")
 
     def step(self, **inputs: Tensor) -> dict[str, Tensor]:
         values = [inputs[a] if a in inputs else self._value(a) for a in self.equation.arguments]

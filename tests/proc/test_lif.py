@@ -131,6 +131,20 @@ def test_fixed_point_ranges(argument, value, wanted) -> None:
     lif.stop()
 
 
+@pytest.mark.parametrize("argument", ["u", "v", "du", "vth", "bias_mant"])
+def test_nan_is_refused(argument) -> None:
+    lif = lt.LIF(shape=(2,), name="lif", **{argument: np.nan})
+    with pytest.raises(lt.VarValueError, match=f"Var '{argument}' of Process 'lif'.*NaN"):
+        lif.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg())
+
+
+def test_an_infinite_threshold_never_spikes() -> None:
+    lif = lt.LIF(shape=(1,), vth=np.inf, bias_mant=1.0)
+    lif.run(lt.RunSteps(5), run_cfg=lt.Loihi2SimCfg())
+    assert lif.v.get()[0] == 5
+    lif.stop()
+
+
 class TestTernary:
     def test_sends_both_signs(self) -> None:
         neuron = lt.TernaryLIF(shape=(3,), du=1.0, vth_hi=1.0, vth_lo=-2.0)
