@@ -7,3 +7,7 @@ class VarInitError(ValueError):
 
 class VarValueError(ValueError):
     """A Var is given a value that its model cannot hold."""
+
+
+class VarIndexError(IndexError):
+    """A Var is read or set at an index that it does not have."""

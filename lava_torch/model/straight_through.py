@@ -13,18 +13,9 @@ def straight_through(x: Tensor, quantize: Callable[[Tensor], Tensor]) -> Tensor:
     """`quantize(x)`, exactly, with the gradient of x."""
     with torch.no_grad():
         value = quantize(x)
-    return _StraightThrough.apply(x, value)
-
-
-class _StraightThrough(torch.autograd.Function):
-    # x + (value - x).detach() would be rounded once more: the sum is not exactly `value`.
-    @staticmethod
-    def forward(ctx, x: Tensor, value: Tensor) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        return grad, None
+    # What is added is exactly 0; x + (value - x).detach() would be rounded once more. Unlike an
+    # autograd.Function this works within torch.func's transforms.
+    return value + (x - x.detach())
 
 
 def round_ste(x: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from lava_torch.core.model import AbstractProcessModel
 from lava_torch.core.parameters import ProcessParameters
 from lava_torch.model.clock import Clock
-from lava_torch.model.errors import VarInitError, VarValueError
+from lava_torch.model.errors import VarValueError
+from lava_torch.model.values import SparsePattern, broadcast_init, c_cast, place, split
 from lava_torch.model.view import View
 
 
@@ -44,25 +45,6 @@ class Read:
     model: TorchProcessModel
     var: str
     view: View
-
-
-@dataclass(frozen=True)
-class SparsePattern:
-    """The fixed positions of a sparse Var; its buffer holds the values alone, in CSR order."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    shape: tuple[int, int]
-
-    def matrix(self, values: np.ndarray) -> scipy.sparse.csr_matrix:
-        return scipy.sparse.csr_matrix((values, self.indices, self.indptr), shape=self.shape)
-
-    def holds(self, other: scipy.sparse.csr_matrix) -> bool:
-        return (
-            self.shape == other.shape
-            and np.array_equal(self.indptr, other.indptr)
-            and np.array_equal(self.indices, other.indices)
-        )
 
 
 class TorchProcessModel(nn.Module, AbstractProcessModel):
@@ -153,8 +135,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         found = np.asarray(value)
         shown = f"{found}" if found.size == 1 else f"values in [{found.min()}, {found.max()}]"
         return VarValueError(
-            f"Var '{var}' of Process '{self.binding.name}' ({type(self).__name__}) holds {shown}; "
-            f"it must be {wanted}."
+            f"{self.label(var)} ({type(self).__name__}) holds {shown}; it must be {wanted}."
         )
 
     def check_range(
@@ -216,7 +197,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def make_trainable(self, name: str) -> None:
         """Turn the buffer of a Var into a parameter."""
         value = self._buffers.get(name)
-        what = f"Var '{name}' of Process '{self.binding.name}'"
+        what = self.label(name)
         if not self.is_shared(name):
             raise VarValueError(f"{what} is state, which each step changes, and cannot be trained.")
         if value is None or not value.is_floating_point():
@@ -249,8 +230,12 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             self.strings[name] = self._checked_string(name, value)
             return
         target: Tensor = getattr(self, name)
-        new = self._checked_value(name, value, idx, target)
-        target.copy_(torch.as_tensor(new).to(target.dtype))
+        if name in self.sparse:
+            new = self.sparse[name].values_of(self.label(name), value)
+        else:
+            new = place(self.label(name), target.detach().cpu().numpy(), value, idx)
+        self.check(name, new)
+        target.copy_(torch.as_tensor(c_cast(new, target.dtype)).to(target.dtype))
         self.on_var_update()
 
     def on_var_update(self) -> None:
@@ -279,17 +264,15 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         """The first content of a Var's buffer, with a batch axis where it has one."""
         dtype = self.var_dtype(name)
         if scipy.sparse.issparse(init):
-            matrix = scipy.sparse.csr_matrix(init)
-            matrix.sum_duplicates()
-            self.sparse[name] = SparsePattern(matrix.indptr, matrix.indices, matrix.shape)
-            init = matrix.data
+            self.sparse[name], array = split(init)
         else:
-            init = self._broadcast(name, np.asarray(init), shape)
-        self.check(name, init)
-        value = torch.from_numpy(_c_cast(init, dtype)).to(dtype)
-        if self.batch_size is not None and not self.is_shared(name):
-            value = self._batched(name, value, shape)
-        return value
+            batch = None if self.is_shared(name) else self.batch_size
+            array = broadcast_init(self.label(name), init, shape, batch, self.is_shared(name))
+        self.check(name, array)
+        value = torch.from_numpy(c_cast(array, dtype)).to(dtype)
+        if self.batch_size is None or self.is_shared(name) or value.ndim > len(shape):
+            return value
+        return value.expand(self.batch_size, *shape).clone()
 
     def var_dtype(self, name: str) -> torch.dtype:
         return self.dtypes.get(name, self.compute_dtype)
@@ -297,80 +280,11 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def is_shared(self, name: str) -> bool:
         return name in self.shared or name in self.sparse
 
-    def _broadcast(self, name: str, init: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """`init` as an array of the Var's shape; a shared Var keeps a shape of its own, and a state
-        Var may bring a leading batch axis."""
-        lead = () if self.batch_size is None or self.is_shared(name) else (self.batch_size,)
-        if lead and init.shape == lead + shape:
-            return init.copy()
-        if self.is_shared(name) and shape == (1,) and init.size > 1:
-            return init.copy()
-        try:
-            return np.broadcast_to(init, shape).copy()
-        except ValueError:
-            raise VarInitError(
-                f"Var '{name}' of Process '{self.binding.name}' has shape {shape}; its init of "
-                f"shape {init.shape} cannot be broadcast to it. Give an array of {shape}."
-            ) from None
-
-    def _batched(self, name: str, value: Tensor, shape: tuple[int, ...]) -> Tensor:
-        full = (self.batch_size,) + shape
-        return value if tuple(value.shape) == full else value.expand(full).clone()
+    def label(self, name: str) -> str:
+        """A Var, as error messages call it."""
+        return f"Var '{name}' of Process '{self.binding.name}'"
 
     def _checked_string(self, name: str, value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError(
-                f"Var '{name}' of Process '{self.binding.name}' is a string; got {type(value)}."
-            )
+            raise VarValueError(f"{self.label(name)} is a string; got {type(value).__name__}.")
         return value
-
-    def _checked_value(self, name: str, value: Any, idx: Any, target: Tensor) -> np.ndarray:
-        if name in self.sparse:
-            new = self._checked_sparse(name, value)
-        elif scipy.sparse.issparse(value) or isinstance(value, str):
-            raise ValueError(
-                f"Var '{name}' of Process '{self.binding.name}' is a dense array of shape "
-                f"{tuple(target.shape)}; got {type(value).__name__}. Pass an array or a number."
-            )
-        else:
-            new = self._placed(name, np.asarray(value), idx, target)
-        self.check(name, new)
-        return _c_cast(new, target.dtype)
-
-    def _checked_sparse(self, name: str, value: Any) -> np.ndarray:
-        pattern = self.sparse[name]
-        if not scipy.sparse.issparse(value):
-            raise ValueError(
-                f"Var '{name}' of Process '{self.binding.name}' is sparse {pattern.shape}; "
-                f"got {type(value).__name__}. Pass a scipy.sparse matrix with the same entries."
-            )
-        matrix = scipy.sparse.csr_matrix(value)
-        matrix.sum_duplicates()
-        if not pattern.holds(matrix):
-            raise ValueError(
-                f"Var '{name}' of Process '{self.binding.name}' keeps its {pattern.indices.size} "
-                f"stored positions in shape {pattern.shape}; got {matrix.nnz} others in shape "
-                f"{matrix.shape}. Change the values of `{name}.get()` and set that."
-            )
-        return matrix.data
-
-    def _placed(self, name: str, value: np.ndarray, idx: Any, target: Tensor) -> np.ndarray:
-        """The whole new content of a Var: `value` everywhere, or at `idx` only."""
-        new = target.detach().cpu().numpy().astype(np.result_type(value, np.float64))
-        try:
-            new[... if idx is None else idx] = value
-        except (ValueError, IndexError) as error:
-            where = "" if idx is None else f" at index {idx!r}"
-            kind = IndexError if isinstance(error, IndexError) else VarValueError
-            raise kind(
-                f"Cannot set Var '{name}' of Process '{self.binding.name}', of shape "
-                f"{tuple(target.shape)}, to a value of shape {value.shape}{where}: {error}."
-            ) from None
-        return new
-
-
-def _c_cast(value: np.ndarray, dtype: torch.dtype) -> np.ndarray:
-    """A float becomes an integer by dropping its fraction, as in C."""
-    if dtype.is_floating_point or dtype == torch.bool:
-        return np.ascontiguousarray(value)
-    return np.ascontiguousarray(np.trunc(value)).astype(np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 from lava_torch.compiler.network import Network
 from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
 from lava_torch.core.variable import Var
+from lava_torch.model.errors import VarIndexError
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.runtime.control import Control
 from lava_torch.runtime.steppers import make_stepper
@@ -41,7 +42,7 @@ class Runtime:
         self._thread: threading.Thread | None = None
         self._blocking_run = threading.Lock()
         self._runner: int | None = None  # the thread of the blocking run
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
 
     @property
     def is_running(self) -> bool:
@@ -118,7 +119,7 @@ class Runtime:
         try:
             return value[idx]
         except IndexError as error:
-            raise IndexError(
+            raise VarIndexError(
                 f"Cannot read Var '{var.label}' of shape {var.shape} at index {idx!r}: {error}."
             ) from None
 
@@ -153,7 +154,7 @@ class Runtime:
     def _run_aside(self, steps: int | None) -> None:
         try:
             self._run(steps)
-        except Exception as failure:
+        except BaseException as failure:  # a model may even call sys.exit()
             self._failure = failure
 
     def _run(self, steps: int | None) -> None:

@@ -23,6 +23,7 @@ class State:
             for name in model.var_names()
             if name in model._buffers
         ]
+        self._storages = {buffer.untyped_storage().data_ptr() for *_, buffer in self._kept}
         self._clock = network.clock
         self._time_step = network.clock.time_step
 
@@ -39,12 +40,16 @@ class State:
                     f"{type(model).__name__} gave Var '{name}' of Process '{model.binding.name}' "
                     f"the shape {tuple(value.shape)}; it has {tuple(buffer.shape)}."
                 )
-        # One Var may have been assigned another's buffer: read everything before writing anything.
-        values = [value.clone() if _is_buffer(value, changed) else value for *_, value in changed]
-        for (model, name, buffer, _), value in zip(changed, values, strict=True):
-            buffer.copy_(value)
+        # A Var may have been assigned another's buffer, or a view of it: read everything before
+        # writing anything.
+        values = [value.clone() if self._is_stored(value) else value for *_, value in changed]
+        # One call, within which Python handles no signal: Ctrl-C cannot leave half a step.
+        torch._foreach_copy_(
+            [*(buffer for _, _, buffer, _ in changed), self._time_step],
+            [*values, self._clock.time_step],
+        )
+        for model, name, buffer, _ in changed:
             model._buffers[name] = buffer
-        self._time_step.copy_(self._clock.time_step)
         self._clock.time_step = self._time_step
 
     def rollback(self) -> None:
@@ -52,6 +57,5 @@ class State:
             model._buffers[name] = buffer
         self._clock.time_step = self._time_step
 
-
-def _is_buffer(value: Tensor, changed: list) -> bool:
-    return any(value is buffer for _, _, buffer, _ in changed)
+    def _is_stored(self, value: Tensor) -> bool:
+        return value.untyped_storage().data_ptr() in self._storages
