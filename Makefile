@@ -20,6 +20,7 @@ READY = $(VENV)/.installed
 RUN = $(VENV)/bin/python
 
 $(READY): pyproject.toml constraints.txt
+	@echo "installing into $(VENV): about two minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"test accuracy, {what + ':':36} {accuracy:.2%}")
     same = int((found == expected).sum())
     print(f"deployed and quantized predictions agree on {same} of {len(expected)} test digits")
-    print(f"picture: {picture}\ncurves:  tensorboard --logdir {args.logdir}")
+    program = Path(sys.executable).with_name("tensorboard")
+    shown = program if program.exists() else "tensorboard"
+    print(f"picture: {picture}\ncurves:  {shown} --logdir {args.logdir}")
     return 0
 
 

@@ -38,7 +38,9 @@ def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
     device = available_device(run_cfg.device)
     forget_sub_processes(find_processes(process))
     network = find_processes(process)
-    return track_sub_processes(network, lambda: _compile(process, run_cfg, device))
+    # Buffers that were made in inference mode could not be written to outside it.
+    with torch.inference_mode(False):
+        return track_sub_processes(network, lambda: _compile(process, run_cfg, device))
 
 
 def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device) -> Network:
@@ -74,6 +76,7 @@ def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMod
         )
     process = node.process
     model = node.model_class(process.proc_params)
+    _check_var_names(node, model)
     binding = Binding(
         name=node.name,
         clock=clock,
@@ -89,6 +92,15 @@ def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMod
     shapes = {var.name: var.shape for var in process.vars}
     model.bind(binding, inits, shapes)
     return model
+
+
+def _check_var_names(node: Node, model: TorchProcessModel) -> None:
+    for var in node.process.vars:
+        if hasattr(type(model), var.name) or hasattr(model, var.name):
+            raise CompileError(
+                f"Var '{var.name}' of Process '{node.name}' cannot be a buffer of its model: "
+                f"{type(model).__name__} has something else of that name. Rename the Var."
+            )
 
 
 def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) -> None:

@@ -89,17 +89,21 @@ class Network(nn.Module):
 
         Raises
         ------
-        ValueError : unknown names, shapes that do not fit, or too few rows of input.
+        TypeError : `inputs` is not a dict of tensors. ValueError : unknown names, shapes that do
+            not fit, or too few rows of input.
         """
-        return Unroll(self, inputs or {}, steps, record).run()
+        return Unroll(self, {} if inputs is None else inputs, steps, record).run()
 
     @torch.no_grad()
     def prepare(self) -> None:
         """Let the models prepare before the first step; once."""
-        if not self._prepared:
+        if self._prepared:
+            return
+        # Buffers that were made in inference mode could not be written to outside it.
+        with torch.inference_mode(False):
             for model in self.models.values():
                 model.prepare()
-            self._prepared = True
+        self._prepared = True
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -28,32 +28,45 @@ class Unroll:
         record: Sequence[str],
     ) -> None:
         self.network = network
+        _check_types(inputs)
         self.inputs = {self._input_key(name): (name, x) for name, x in inputs.items()}
         self.batch_size = self._checked_batch()
         self.steps = self._checked_steps(steps)
-        self.outputs = {**self._outputs(), **{name: self._record_key(name) for name in record}}
+        names = [record] if isinstance(record, str) else record
+        self.outputs = {**self._outputs(), **{name: self._record_key(name) for name in names}}
 
     def run(self) -> dict[str, Tensor]:
         network = self.network
         network.prepare()
         kept = [(m, dict(m._buffers)) for m in network.models.values()]
         kept_clock = (network.clock.time_step, network.clock.batch_size)
+        inputs = {key: x.to(network.device) for key, (_, x) in self.inputs.items()}
         rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}
         try:
             self._expand_state()
+            if self.steps == 0:
+                return {name: self._no_rows(key) for name, key in self.outputs.items()}
             for t in range(self.steps):
-                fed = {key: x[t].to(network.device) for key, (_, x) in self.inputs.items()}
+                fed = {key: x[t] for key, x in inputs.items()}
                 messages = network.step(fed, observe=False)
                 for name, key in self.outputs.items():
                     rows[name].append(self._value(key, messages))
+        except Exception as error:
+            if network.position is not None:
+                name, phase = network.position
+                error.add_note(f"In Process '{name}', {phase} phase, step {t + 1} of the unroll.")
+            raise
         finally:
             for model, buffers in kept:
                 model._buffers.update(buffers)
             network.clock.time_step, network.clock.batch_size = kept_clock
-        return {name: torch.stack(self._full(row)) for name, row in rows.items()}
+        return {name: torch.stack(torch.broadcast_tensors(*row)) for name, row in rows.items()}
 
-    def _full(self, rows: list[Tensor]) -> list[Tensor]:
-        return list(torch.broadcast_tensors(*rows)) if rows else [torch.empty(0)]
+    def _no_rows(self, key: Key) -> Tensor:
+        model = self.network.models[key[0]]
+        ports = {**model.binding.in_shapes, **model.binding.out_shapes}
+        row = model.zeros(ports[key[1]]) if key[1] in ports else getattr(model, key[1])
+        return row.new_empty((0, *row.shape))
 
     def _expand_state(self) -> None:
         """Give state a batch axis, where the inputs have one and the network has not."""
@@ -149,8 +162,8 @@ class Unroll:
         if extra in (0, 1) and tuple(x.shape[1 + extra :]) == shape:
             return x.shape[1] if extra else None
         raise ValueError(
-            f"inputs['{name}'] must have shape (T, *{shape}) or (T, B, *{shape}) to fit port "
-            f"'{node}.{port}'; it has {tuple(x.shape)}."
+            f"inputs['{name}'] must have shape {_shown('T', *shape)} or {_shown('T', 'B', *shape)} "
+            f"to fit port '{node}.{port}'; it has {tuple(x.shape)}."
         )
 
     def _checked_steps(self, steps: int | None) -> int:
@@ -164,3 +177,20 @@ class Unroll:
         if short or steps < 0:
             raise ValueError(f"Cannot unroll {steps} steps: the inputs have {lengths} rows.")
         return steps
+
+
+def _check_types(inputs: Mapping[str, Tensor]) -> None:
+    if not isinstance(inputs, Mapping):
+        raise TypeError(
+            f"inputs must be a dict of tensors by Process name; got {type(inputs).__name__}."
+        )
+    for name, x in inputs.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"inputs['{name}'] must be a torch.Tensor of shape (T, *shape) or (T, B, *shape); "
+                f"got {type(x).__name__}. Use torch.as_tensor()."
+            )
+
+
+def _shown(*axes: str | int) -> str:
+    return f"({', '.join(map(str, axes))})"

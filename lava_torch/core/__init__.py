@@ -13,6 +13,7 @@ from lava_torch.core.connection_paths import Path, connection_paths, reference_p
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.engine import Engine, Runtime, get_engine, register_engine
 from lava_torch.core.exceptions import (
+    CompiledConnectionError,
     ConcatIndexError,
     ConcatShapeError,
     DuplicateConnectionError,
@@ -93,6 +94,7 @@ from lava_torch.core.resources import (
 )
 from lava_torch.core.run_conditions import AbstractRunCondition, RunContinuous, RunSteps
 from lava_torch.core.run_configs import AbstractLoihiRunCfg, Loihi1SimCfg, Loihi2SimCfg, RunConfig
+from lava_torch.core.run_options import RunOptions
 from lava_torch.core.servers import IdGeneratorSingleton
 from lava_torch.core.sync import (
     AbstractSyncProtocol,
@@ -127,6 +129,7 @@ __all__ = [
     "AsyncProtocol",
     "CPU",
     "Collection",
+    "CompiledConnectionError",
     "ConcatIndexError",
     "ConcatPort",
     "ConcatShapeError",
@@ -186,6 +189,7 @@ __all__ = [
     "ReshapePort",
     "RunConfig",
     "RunContinuous",
+    "RunOptions",
     "RunSteps",
     "Runtime",
     "SpikeIOInterface",

@@ -118,6 +118,13 @@ class ProcessAlreadyCompiled(Exception):
         )
 
 
+class CompiledConnectionError(ProcessAlreadyCompiled):
+    """A port of a compiled network is connected to something new."""
+
+    def __init__(self, message: str):
+        Exception.__init__(self, message)
+
+
 class NoProcessModelFound(Exception):
     """No ProcessModel implements a Process."""
 

@@ -72,7 +72,7 @@ class AbstractProcessMember:
 
 def _checked_shape(shape: tuple[int, ...], kind: str) -> tuple[int, ...]:
     if not isinstance(shape, tuple):
-        raise AssertionError(f"The shape of a {kind} must be a tuple; got {shape!r}.")
+        raise AssertionError(f"The shape of a {kind} must be a tuple, such as (5,); got {shape!r}.")
     try:
         sizes = tuple(operator.index(size) for size in shape)
     except TypeError:

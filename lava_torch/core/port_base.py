@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from lava_torch.core.connection_config import ConnectionConfig
 from lava_torch.core.exceptions import (
+    CompiledConnectionError,
     DuplicateConnectionError,
     PortCycleError,
     PortKindError,
@@ -215,6 +216,7 @@ def _join(
 ) -> None:
     configs = one_each(configs, len(edges))
     for index, (source, target) in enumerate(edges):
+        _check_not_compiled(source, target)
         if target in source.out_connections or (source, target) in edges[:index]:
             raise DuplicateConnectionError(
                 f"'{source.label}' and '{target.label}' are connected already."
@@ -229,6 +231,17 @@ def _join(
         if config is not None:
             source.connection_configs[target] = config
             target.connection_configs[source] = config
+
+
+def _check_not_compiled(source: PortNode, target: PortNode) -> None:
+    """A connection that is made later would be no part of the compiled network."""
+    for port in (source, target):
+        if getattr(port.process, "is_compiled", False):
+            raise CompiledConnectionError(
+                f"Cannot connect '{source.label}' to '{target.label}': the network of "
+                f"'{port.process.name}' is compiled. Connect before the first run, or stop() it "
+                f"first."
+            )
 
 
 def one_each(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -32,6 +33,12 @@ class ProcessPostInitCaller(type):
     After the constructor it keeps the constructor's arguments in `_init_args`, a pair of positional
     and keyword arguments, and lets the Process find its members (`_post_init`).
     """
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, which `__call__` would hide from help() and from editors."""
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         process = super().__call__(*args, **kwargs)

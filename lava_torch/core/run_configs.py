@@ -30,8 +30,8 @@ class RunConfig(RunOptions):
     ----------
     custom_sync_domains : SyncDomains, as a list.
     loglevel : level of the config's log.
-    device, dtype, batch_size, seed, trainable, surrogate, stepper : see RunOptions. Whether the
-        device exists is checked when a network is compiled.
+    device, dtype, batch_size, seed, trainable, surrogate, stepper : see `lava_torch.RunOptions`.
+        Whether the device exists is checked when a network is compiled.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class AbstractLoihiRunCfg(RunConfig):
     select_sub_proc_model : whether sub-process models are preferred.
     exception_proc_model_map : model classes by Process or Process class, chosen before all else.
     loglevel : level of the config's log.
-    device, dtype, batch_size, seed, trainable, surrogate, stepper : see RunOptions.
+    device, dtype, batch_size, seed, trainable, surrogate, stepper : see `lava_torch.RunOptions`.
 
     Raises
     ------

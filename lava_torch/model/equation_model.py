@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
+from lava_torch.model.errors import VarInitError
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -35,7 +37,34 @@ class EquationModel(TorchProcessModel):
         self._check_names("takes", self.equation.arguments, known)
         self._check_names("returns", self.returns, set(self.var_names()) | outs)
         self._sends = tuple(name in outs for name in self.returns)
-        self.equation.trace(self.compute_dtype)
+        results = len(self.equation.trace(self.compute_dtype).outputs)
+        if results != len(self.returns):
+            raise TypeError(
+                f"{type(self).__name__} of Process '{self.binding.name}': the equation "
+                f"'{self.equation.name}' gives {results} results, `returns` names "
+                f"{len(self.returns)}: {self.returns}."
+            )
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Parameters must broadcast with the neurons, before anything runs."""
+        ports = {**self.binding.in_shapes, **self.binding.out_shapes}
+        neurons = [
+            ports[name] for name in (*self.equation.arguments, *self.returns) if name in ports
+        ]
+        for name in self.var_names():
+            shape = tuple(getattr(self, name).shape)
+            if not self.is_shared(name) or name not in self.equation.arguments or not neurons:
+                continue
+            try:
+                fits = torch.broadcast_shapes(shape, neurons[0]) == torch.Size(neurons[0])
+            except RuntimeError:
+                fits = False
+            if not fits:
+                raise VarInitError(
+                    f"{self.label(name)} has shape {shape}, which does not broadcast to the "
+                    f"neurons' {neurons[0]}. Give a number or an array of that shape."
+                )
 
     def _check_names(self, verb: str, names: tuple[str, ...], known: set[str]) -> None:
         unknown = [name for name in names if name not in known]

@@ -65,23 +65,28 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     post-management, `prepare()` once before the first step, `begin_run(first, last)` on the host
     before a run of the steps first..last (raise there to refuse it), `drain()` on the host after
     each chunk of at most `chunk_limit` steps, `setup()` once the buffers exist.
+
+    Class attributes
+    ----------------
+    dtype : dtype of the Vars. None: torch.int32 for a model whose only precision tag is "fixed_pt",
+        else the run config's floating dtype.
+    dtypes : by name, the Vars whose dtype differs.
+    shared : Vars that a step does not change. They have no batch axis: one value for all items of a
+        batch; and only they can be trained.
+    trainable : Vars that `trainable=True` turns into parameters.
+    kept : Vars that `reset()` leaves as they are, because they are input.
+    recorder : whether the model only records what it receives; an unroll returns that instead.
+    observer : whether it watches the network from outside; an unroll leaves it out.
+    chunk_limit : the most steps between two calls of `drain()`; None: any number.
     """
 
-    #: dtype of the Vars: None is the run config's floating dtype; torch.int32 is fixed point.
     dtype: ClassVar[torch.dtype | None] = None
-    #: Vars whose dtype differs from `dtype`.
     dtypes: ClassVar[Mapping[str, torch.dtype]] = {}
-    #: Vars without a batch axis: one value for all items of a batch.
     shared: ClassVar[tuple[str, ...]] = ()
-    #: Vars that `trainable=True` turns into parameters.
     trainable: ClassVar[tuple[str, ...]] = ()
-    #: Vars that `reset()` leaves as they are, because they are input.
     kept: ClassVar[tuple[str, ...]] = ()
-    #: True for a model that only records what it receives: an unroll returns that instead.
     recorder: ClassVar[bool] = False
-    #: True for a model that watches the network from outside: an unroll leaves it out.
     observer: ClassVar[bool] = False
-    #: The most steps between two calls of `drain()`.
     chunk_limit: int | None = None
 
     step: Callable[..., Any]
@@ -108,7 +113,14 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     @property
     def quantized_training(self) -> bool:
         """Whether a fixed-point model holds its integers in floating point, to be trained."""
-        return self.binding.trainable and self.dtype == torch.int32
+        return self.binding.trainable and self.own_dtype() == torch.int32
+
+    @classmethod
+    def own_dtype(cls) -> torch.dtype | None:
+        """The dtype that the model insists on; None: the run config's."""
+        if cls.dtype is None and "fixed_pt" in cls.tags and "floating_pt" not in cls.tags:
+            return torch.int32
+        return cls.dtype
 
     @property
     def batch_size(self) -> int | None:
@@ -141,7 +153,8 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def check_range(
         self, name: str, value: np.ndarray, low: int, high: int, hint: str = ""
     ) -> None:
-        """Refuse anything but whole numbers in [low, high]."""
+        """Refuse anything but whole numbers in [low, high]; in training, what rounds to them."""
+        value = np.rint(value) if self.quantized_training else value
         if not np.all(np.isfinite(value)) or np.any(value != np.trunc(value)):
             raise self.refuse(name, value, f"a whole number in [{low}, {high}]{hint}")
         if value.size and (value.min() < low or value.max() > high):
@@ -199,7 +212,10 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         value = self._buffers.get(name)
         what = self.label(name)
         if not self.is_shared(name):
-            raise VarValueError(f"{what} is state, which each step changes, and cannot be trained.")
+            raise VarValueError(
+                f"{what} is state, which a step may change, and cannot be trained. If no step "
+                f"changes it, add it to `shared` of {type(self).__name__}."
+            )
         if value is None or not value.is_floating_point():
             raise VarValueError(
                 f"{what} does not hold floating-point numbers; it cannot be trained."
@@ -216,7 +232,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
 
     def integers(self) -> dict[str, np.ndarray]:
         """In fixed point: the shared Vars' numbers that the model computes with."""
-        whole = np.rint if self.dtype == torch.int32 else np.asarray
+        whole = np.rint if self.own_dtype() == torch.int32 else np.asarray
         return {n: whole(self.get_var(n)) for n in self._tensor_vars if self.is_shared(n)}
 
     def integer_params(self) -> dict[str, Any]:
@@ -241,12 +257,30 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def on_var_update(self) -> None:
         """Called after a Var was set from outside."""
 
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        *_, errors = args
+        try:
+            self._check_state(state_dict, prefix)
+        except VarValueError as error:
+            errors.append(str(error))
+            return
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _check_state(self, state_dict: Mapping[str, Tensor], prefix: str) -> None:
+        """Refuse what a Var must not hold, fractions in integers among it."""
+        for name in self._tensor_vars:
+            if prefix + name not in state_dict:
+                continue
+            value = np.asarray(state_dict[prefix + name].detach().cpu())
+            if not getattr(self, name).is_floating_point() and np.any(value != np.trunc(value)):
+                raise self.refuse(name, value, "whole numbers: the state is of floating point")
+            self.check(name, value)
+
     # -- inner ------------------------------------------------------------------------------
 
     def _choose_dtype(self, binding: Binding) -> torch.dtype:
-        if self.dtype is None or self.quantized_training:
-            return binding.dtype
-        return self.dtype
+        own = self.own_dtype()
+        return binding.dtype if own is None or self.quantized_training else own
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         super()._apply(fn, recurse)

@@ -17,7 +17,8 @@ class Monitor(AbstractProcess):
 
     A Var is recorded as it is at the end of each step, an OutPort's message as it was sent in it.
     The record lies on the network's device; nothing is copied to the host before `get_data`. Beyond
-    Lava, one Monitor may probe several targets.
+    Lava, one Monitor may probe several targets. It belongs to `run`: an unroll (`network(...)`)
+    leaves it out and has `record=` instead.
 
         monitor = Monitor()
         monitor.probe(lif.v, num_steps=100)
@@ -38,7 +39,7 @@ class Monitor(AbstractProcess):
         Raises
         ------
         TypeError : `target` is neither a Var nor an OutPort, or `num_steps` not a whole number.
-        ValueError : `num_steps` is negative, or the target is probed already.
+        ValueError : `num_steps` is negative, or the target (or one of its name) is probed already.
         RuntimeError : the network is compiled already.
 
         A run past `num_steps` steps is refused with a RuntimeError before it starts.
@@ -59,6 +60,11 @@ class Monitor(AbstractProcess):
         probes = self.proc_params["probes"]
         if any(probed is target for probed in self._targets.values()):
             raise ValueError(f"Monitor '{self.name}' probes '{target.label}' already.")
+        if any(probed.label == target.label for probed in self._targets.values()):
+            raise ValueError(
+                f"Monitor '{self.name}' probes another '{target.label}' already, and get_data() "
+                f"could not tell them apart: give the Processes different names."
+            )
         number = len(probes)
         record = f"record_{number}"
         port = self._make_port(target, number)
@@ -96,6 +102,10 @@ class Monitor(AbstractProcess):
 
     def _rows(self, record: str) -> np.ndarray:
         var = getattr(self, record)
+        if self.runtime is not None and self.runtime.is_stopped:
+            raise RuntimeError(
+                f"The records of Monitor '{self.name}' went with stop(): call get_data() before it."
+            )
         rows = var.get()
         if rows is None:
             raise RuntimeError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from lava_torch.compiler import Network, compile
 from lava_torch.core.process import AbstractProcess
+from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
 from lava_torch.runtime.runtime import Runtime
 from lava_torch.runtime.steppers import make_stepper
@@ -44,14 +45,30 @@ class TorchEngine:
         """The runtime of an executable, or of a Network that `lt.compile` made (and that may have
         been trained since). TypeError for anything else."""
         if isinstance(executable, Network):
-            mark(executable)
-            return Runtime(executable, getattr(run_cfg, "stepper", "auto"))
-        if not isinstance(executable, Executable):
+            network, stepper = executable, getattr(run_cfg, "stepper", "auto")
+        elif isinstance(executable, Executable):
+            network, stepper = executable.network, (run_cfg or executable.run_cfg).stepper
+        else:
             raise TypeError(
                 f"create_runtime() of Process '{process.name}' needs what compile() returned, or a "
                 f"Network; got {type(executable).__name__}."
             )
-        return Runtime(executable.network, (run_cfg or executable.run_cfg).stepper)
+        _check_processes(process, network)
+        runtime = Runtime(network, stepper)
+        mark(network)
+        return runtime
+
+
+def _check_processes(process: AbstractProcess, network: Network) -> None:
+    """The network must be that of the Processes as they are connected now."""
+    known = network.graph.node_of.keys() | network.graph.containers.keys()
+    for member in find_processes(process):
+        if member not in known:
+            raise ValueError(
+                f"The executable given to create_runtime() of Process '{process.name}' does not "
+                f"hold Process '{member.name}': it is of other Processes, or of these before they "
+                f"were connected or compiled again. It holds {list(network.models)}; compile anew."
+            )
 
 
 def mark(network: Network) -> None:

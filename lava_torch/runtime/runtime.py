@@ -191,7 +191,8 @@ class Runtime:
         where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
         return RuntimeError(
             f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "
-            f"{type(error).__name__}: {error}. The state is that of step {self.time_step}."
+            f"{type(error).__name__}: {str(error).rstrip('.')}. The state is that of step "
+            f"{self.time_step}."
         )
 
     def _await_blocking_run(self) -> None:

@@ -2,9 +2,11 @@
 
 A floating-point LIF population behaves the same if its input, threshold, bias and state are all
 multiplied by the same k. Fixed point needs integers, so k is chosen as large as the 8-bit weights
-(and the 17-bit threshold and the bias) admit, and everything is rounded: `weights = k w`, `vth = k
-vth`; u, v and the bias carry 6 more bits. Decays become fractions of 4096. A connection whose
-weights are small beside those of another one into the same population gets a negative `weight_exp`.
+(and the threshold and the bias) admit, and everything is rounded: `weights = k w`, `vth = k vth`;
+u, v and the bias carry 6 more bits. The threshold stays 16 times below where u and v end, lest u
+wraps: a strong current would become an inhibition. Decays become fractions of 4096. A connection
+whose weights are small beside the threshold, or beside those of another connection into the same
+population, gets a negative `weight_exp`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from lava_torch.utils.weightutils import SignMode, truncated_bits, weight_range
 
 #: u, v and bias have this many fractional bits beside the weights' scale.
 FRACTION_BITS = 6
-MAX_THRESHOLD = 2**17 - 1
+#: A threshold of 17 bits is where u and v end; this leaves them room above it.
+MAX_THRESHOLD = 2**17 // 16 - 1
 MAX_MANTISSA = 2**12 - 1
 MAX_BIAS_EXP = 7
 
@@ -70,7 +73,22 @@ CONVERTERS: dict[type[AbstractProcess], Converter] = {}
 
 
 def converter(*process_classes: type[AbstractProcess]):
-    """Class decorator: register a Converter for Process classes."""
+    """Class decorator: register a Converter for Process classes.
+
+    The Converter has two methods: `largest_scale(values)`, the largest factor k by which the
+    Process's input, thresholds and state may be multiplied, and `convert(values, scale)`, its Vars
+    as integers for a factor k. `values.vars` has the floating-point Vars by name.
+
+        @converter(MyNeuron)
+        class MyConverter(Converter):
+            receives_scaled = True
+
+            def largest_scale(self, values):
+                return 131071 / values.vars["vth"].max()
+
+            def convert(self, values, scale):
+                return Converted({"vth": np.rint(values.vars["vth"] * scale)})
+    """
 
     def register(cls: type[Converter]) -> type[Converter]:
         for process_class in process_classes:

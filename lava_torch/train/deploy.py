@@ -54,6 +54,10 @@ class Deployment(Mapping[str, AbstractProcess]):
                 f"There is no Process '{name}' in this deployment; it has {list(self)}."
             ) from None
 
+    def __repr__(self) -> str:
+        precision = "fixed point" if self.fixed_point else "floating point"
+        return f"<Deployment in {precision}: {', '.join(self)}>"
+
     def run_cfg(self, **options: Any) -> Loihi2SimCfg:
         """A run config that selects the models of this precision; `options` as for Loihi2SimCfg."""
         tag = "fixed_pt" if self.fixed_point else "floating_pt"
@@ -110,7 +114,8 @@ def quantize(network: Network | AbstractProcess, **options: Any) -> Network:
     Its forward pass computes the very integers that the deployed Processes will, held in floating
     point; gradients pass straight through the rounding. Its weights are integers of up to 8 bits,
     so train it with a learning rate some hundred times that of the floating-point network. Then
-    `deploy(network, fixed_point=True)` gives Processes that behave the same, bit by bit.
+    `deploy(network, fixed_point=True)` gives Processes that behave the same, bit by bit: in float32
+    while a current stays below 2^24 before it is wrapped, with `dtype="float64"` always.
 
     Parameters
     ----------

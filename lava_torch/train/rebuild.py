@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lava_torch.compiler.graph import Graph
+from lava_torch.core.connection_paths import reference_paths
 from lava_torch.core.ports import ConcatPort, InPort, OutPort, ReshapePort, TransposePort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.train.conversion import Converted
@@ -13,7 +14,8 @@ from lava_torch.train.conversion import Converted
 
 def rebuild(graph: Graph, converted: Mapping[str, Converted]) -> dict[str, AbstractProcess]:
     """A new Process for each node in `converted`, made by its class's constructor with the
-    arguments of the first, then given the converted values; connected in the same way."""
+    arguments of the first, then given what that Process holds now and the converted values;
+    connected in the same way."""
     new = {name: _again(graph.nodes[name].process, change) for name, change in converted.items()}
     of = {graph.nodes[name].process: process for name, process in new.items()}
     for name in converted:
@@ -21,12 +23,22 @@ def rebuild(graph: Graph, converted: Mapping[str, Converted]) -> dict[str, Abstr
             target = new[name].in_ports.members[list(port.process.in_ports).index(port)]
             for source in _sources(port, of):
                 source.connect(target)
+        for port in graph.nodes[name].process.ref_ports:
+            for path in reference_paths(port):
+                var = path.dst.var.resolved()
+                getattr(new[name], port.name).connect_var(getattr(of[var.process], var.name))
     return new
 
 
 def _again(process: AbstractProcess, change: Converted) -> AbstractProcess:
     args, kwargs = process._init_args
     new = type(process)(*args, **kwargs)
+    # A Process may hold other values than its constructor gave it: a deployed one does.
+    for var in process.vars:
+        if new.vars.has(var):
+            getattr(new, var.name).init = var.init
+    for name, value in process.proc_params._parameters.items():
+        new.proc_params.overwrite(name, value)
     for name, value in change.vars.items():
         getattr(new, name).init = value
     for name, value in change.params.items():

@@ -12,7 +12,8 @@ from lava_torch.train.errors import DeployError
 def find_scales(network: Network, nodes: list[str]) -> dict[str, float]:
     """One scale for all that meets in a population; 1 for what only carries spikes.
 
-    Raises DeployError for a Process class without a converter.
+    Raises DeployError for a Process class without a converter, and where values meet whose scales
+    differ.
     """
     group = {name: name for name in nodes}
     for name in nodes:
@@ -20,9 +21,31 @@ def find_scales(network: Network, nodes: list[str]) -> dict[str, float]:
             continue
         for links in network.graph.nodes[name].inputs.values():
             for link in links:
-                if _converter(network, link.node).sends_scaled:
-                    _join(group, name, link.node)
-    return {name: _scale(network, _members(group, name)) for name in nodes}
+                if not _converter(network, link.node).sends_scaled:
+                    raise DeployError(
+                        f"Process '{name}' gets what '{link.node}' sends without a connection: in "
+                        f"fixed point its input has a scale, which a spike cannot carry. Put a "
+                        f"Dense (such as the identity) between them."
+                    )
+                _join(group, name, link.node)
+    scales = {name: _scale(network, _members(group, name)) for name in nodes}
+    for name in nodes:
+        _check_messages(network, name, scales)
+    return scales
+
+
+def _check_messages(network: Network, name: str, scales: dict[str, float]) -> None:
+    """A connection of graded messages passes their scale on, and its own would be wrong."""
+    if not getattr(network.models[name], "graded", False):
+        return
+    for links in network.graph.nodes[name].inputs.values():
+        for link in links:
+            if scales[link.node] != 1 and _converter(network, link.node).sends_scaled:
+                raise DeployError(
+                    f"'{link.node}' sends values times {scales[link.node]:g} in fixed point, and "
+                    f"'{name}' passes graded messages on as they are. Put a neuron between them, "
+                    f"or num_message_bits=0 if they are spikes."
+                )
 
 
 def _converter(network: Network, name: str) -> Converter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from lava_torch.core import (
@@ -222,3 +224,11 @@ class TestFindProcesses:
         for source, target in zip(nodes[:-1], nodes[1:], strict=True):
             source.out.connect(target.inp)
         assert find_processes(nodes[1000]) == nodes
+
+
+def test_signature_is_the_constructors():
+    class Named(AbstractProcess):
+        def __init__(self, shape, *, gain=1.5, **kwargs):
+            super().__init__(**kwargs)
+
+    assert str(inspect.signature(Named)) == "(shape, *, gain=1.5, **kwargs)"

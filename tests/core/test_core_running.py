@@ -189,9 +189,12 @@ class TestCompile:
         p, q = pair
         p.run(RunSteps(1), config)
         new = node()
+        with pytest.raises(ProcessAlreadyCompiled, match="'q.out' to .*'q' is compiled.*stop"):
+            q.out.connect(new.inp)
+        assert not q.out.out_connections and not new.inp.in_connections
+        p.stop()
         q.out.connect(new.inp)
-        with pytest.raises(ProcessAlreadyCompiled, match="'p'"):
-            new.run(RunSteps(1), config)
+        new.run(RunSteps(1), config)
 
     def test_it_needs_a_run_config(self, fake_engine, pair):
         with pytest.raises(ValueError, match="needs a run config"):

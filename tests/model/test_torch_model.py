@@ -141,7 +141,96 @@ def test_read_through_a_ref_port() -> None:
     lif.stop()
 
 
+class Accumulator(lt.AbstractProcess):
+    def __init__(self):
+        super().__init__(name="accumulator")
+        self.a_in = lt.InPort((3,))
+        self.x = lt.Var((3,), 2.7)
+        self.gain = lt.Var((1,), 1)
+
+
+class AccumulatorModel(lt.TorchProcessModel):
+    def absorb(self, a_in):
+        self.x = self.x + a_in
+
+
+@pytest.mark.parametrize(
+    ("tags", "dtype"),
+    [
+        (("fixed_pt",), torch.int32),
+        (("floating_pt",), torch.float32),
+        (("floating_pt", "fixed_pt"), torch.float32),
+        ((), torch.float32),
+    ],
+    ids=["fixed", "floating", "both", "none"],
+)
+def test_the_tag_says_the_dtype(tags, dtype) -> None:
+    model = type("Tagged", (AccumulatorModel,), {})
+    model = lt.tag(*tags)(implements(Accumulator)(model))
+    cfg = lt.Loihi2SimCfg(exception_proc_model_map={Accumulator: model})
+    network = lt.compile(Accumulator(), cfg)
+    assert network.accumulator.x.dtype == dtype
+    assert network.accumulator.x[0] == (2 if dtype == torch.int32 else 2.7)
+
+
+def test_a_parameter_that_is_not_shared_cannot_be_trained() -> None:
+    model = implements(Accumulator)(type("Plain", (AccumulatorModel,), {}))
+    cfg = lt.Loihi2SimCfg(
+        exception_proc_model_map={Accumulator: model}, trainable=["accumulator.gain"]
+    )
+    with pytest.raises(lt.VarValueError, match="add it to `shared` of Plain"):
+        lt.compile(Accumulator(), cfg)
+
+
+class TestLoadStateDict:
+    @pytest.mark.parametrize(
+        ("var", "value", "message"),
+        [
+            ("dense.weights", 0.5, "'weights' of Process 'dense'.*whole numbers"),
+            ("dense.weights", 1000, r"'weights' of Process 'dense'.*\[-256, 255\]"),
+            ("lif.vth", -1, r"'vth' of Process 'lif'.*\[0, 131071\]"),
+        ],
+        ids=["fraction", "range", "threshold"],
+    )
+    def test_values_that_do_not_fit(self, make_chain, var, value, message) -> None:
+        chain = make_chain(fixed=True)
+        network = lt.compile(chain.lif, chain.cfg())
+        state = network.state_dict()
+        before = state[var].clone()
+        with pytest.raises(RuntimeError, match=message):
+            network.load_state_dict({**state, var: torch.full(before.shape, float(value))})
+        assert torch.equal(network.state_dict()[var], before)
+
+    def test_of_another_process_of_python(self, chain) -> None:
+        first, second = (lt.compile(chain.lif, chain.cfg()) for _ in range(2))
+        first(steps=1)
+        second.load_state_dict(first.state_dict())
+        assert torch.equal(first(steps=20)["sink"], second(steps=20)["sink"])
+
+
 class TestEquationModel:
+    def test_number_of_results(self) -> None:
+        @lt.equation
+        def cell(v):
+            return v, v
+
+        class Cell(lt.AbstractProcess):
+            def __init__(self):
+                super().__init__(name="cell")
+                self.v = lt.Var((1,), 0)
+
+        model = type("CellModel", (lt.EquationModel,), {"equation": cell, "returns": ("v",)})
+        cfg = lt.Loihi2SimCfg(exception_proc_model_map={Cell: implements(Cell)(model)})
+        with pytest.raises(TypeError, match="'cell' gives 2 results, `returns` names 1"):
+            lt.compile(Cell(), cfg)
+
+    def test_parameters_of_another_shape(self) -> None:
+        lif = lt.LIF(shape=(3,), du=np.zeros(4), name="lif")
+        with pytest.raises(
+            lt.VarInitError, match=r"'du' of Process 'lif' has shape \(4,\).*\(3,\)"
+        ):
+            lt.compile(lif, lt.Loihi2SimCfg())
+
     def test_unknown_argument(self) -> None:
         class Cell(lt.AbstractProcess):
             def __init__(self):

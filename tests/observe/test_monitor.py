@@ -330,3 +330,20 @@ def test_a_run_without_an_end_fills_the_record_and_then_fails(make_chain) -> Non
         chain.lif.wait()
     assert chain.lif.runtime.time_step == 30
     assert monitor.get_data()["lif"]["v"].any()
+
+
+def test_two_processes_of_one_name_are_refused() -> None:
+    monitor = lt.Monitor(name="monitor")
+    monitor.probe(lt.LIF(shape=(1,), name="lif").v, 3)
+    with pytest.raises(ValueError, match="probes another 'lif.v'.*different names"):
+        monitor.probe(lt.LIF(shape=(2,), name="lif").v, 3)
+
+
+def test_get_data_after_stop_says_when_to_call_it(make_chain) -> None:
+    chain = make_chain()
+    monitor = lt.Monitor(name="monitor")
+    monitor.probe(chain.lif.v, 3)
+    chain.lif.run(lt.RunSteps(3), run_cfg=chain.cfg())
+    chain.lif.stop()
+    with pytest.raises(RuntimeError, match="'monitor' went with stop.*before"):
+        monitor.get_data()

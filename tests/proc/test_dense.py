@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,6 +119,17 @@ def test_small_shapes(shape, tag) -> None:
     dense.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg(select_tag=tag))
     assert dense.a_buff.get().shape == shape[:1]
     dense.stop()
+
+
+def test_weights_may_be_a_tensor_that_is_trained() -> None:
+    weights = torch.nn.Parameter(torch.tensor([[1.0, 2.0]]))
+    dense = lt.Dense(weights=weights)
+    np.testing.assert_array_equal(dense.weights.init, [[1, 2]])
+
+
+def test_sparse_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"sparse matrix of shape \(2, 2\).*toarray"):
+        lt.Dense(weights=scipy.sparse.eye(2, format="csr"))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)

@@ -45,7 +45,7 @@ def test_batched_source(rng) -> None:
 
 def test_batched_source_needs_that_batch_size(rng) -> None:
     source, _ = pair(rng.normal(size=(3, 2, 5)), 5, batched=True)
-    with pytest.raises(lt.VarInitError, match="'data'"):
+    with pytest.raises(lt.VarInitError, match="'data'.*holds 3 items.*batch_size=4"):
         source.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(batch_size=4))
 
 

@@ -138,6 +138,13 @@ def test_nan_is_refused(argument) -> None:
         lif.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg())
 
 
+@pytest.mark.parametrize("argument", ["du", "dv"])
+def test_decays_of_fixed_point_in_floating_point_warn(argument) -> None:
+    lif = lt.LIF(shape=(1,), name="lif", **{argument: 2047})
+    with pytest.warns(UserWarning, match=f"'{argument}' of Process 'lif'.*select_tag='fixed_pt'"):
+        lt.compile(lif, lt.Loihi2SimCfg())
+
+
 def test_an_infinite_threshold_never_spikes() -> None:
     lif = lt.LIF(shape=(1,), vth=np.inf, bias_mant=1.0)
     lif.run(lt.RunSteps(5), run_cfg=lt.Loihi2SimCfg())

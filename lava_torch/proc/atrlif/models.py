@@ -83,5 +83,7 @@ class ATRLIFModelFixed(ATRLIFModel):
     dtype = torch.float64
 
     def prepare(self) -> None:
+        if self.time_step > 0:  # the state is that of a later step: it was loaded
+            return
         start = torch.trunc(self.theta_0 * 2**FRACTION_BITS)
         self.theta = start.expand_as(self.theta).clone()

@@ -10,6 +10,7 @@ from torch.nn import functional
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels.equation import Smooth
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.dense.process import Dense
@@ -30,6 +31,8 @@ class DenseModel(TorchProcessModel):
     trainable = ("weights",)
 
     def setup(self) -> None:
+        # Smooth spikes, for gradients that finite differences check, are numbers between 0 and 1.
+        self._smooth = isinstance(self.binding.surrogate, Smooth)
         # Read once: as a tensor it would make each step wait for the device.
         self.graded = bool(self.num_message_bits.max() > 0)
 
@@ -46,7 +49,7 @@ class DenseModel(TorchProcessModel):
         return self.a_buff
 
     def absorb(self, s_in: Tensor) -> None:
-        self.a_buff = self.propagate(s_in if self.graded else binary(s_in))
+        self.a_buff = self.propagate(s_in if self.graded or self._smooth else binary(s_in))
 
     def propagate(self, s_in: Tensor) -> Tensor:
         raise TypeError(f"{type(self).__name__} must define propagate(s_in) -> activation.")
@@ -76,30 +79,39 @@ class DenseModelFixed(DenseModel):
         self.weight_exp = self._whole("weight_exp", parameters.get("weight_exp", 0), -24, 24)
         bits = parameters.get("num_weight_bits", 8)
         self.num_weight_bits = self._whole("num_weight_bits", bits, 0, 8)
-        weights = self.weights.cpu().numpy()
-        # Weights that are trained may change their sign.
-        inferred = SignMode.MIXED if self.quantized_training else determine_sign_mode(weights)
-        self.sign_mode = SignMode(parameters.get("sign_mode") or inferred)
-        self._copy: tuple[tuple, Tensor] | None = None
+        self.sign_mode = self._sign_mode()
+        self._truncated = False
+        self._copy: tuple[Tensor, tuple, Tensor] | None = None
 
     def check(self, name: str, value: np.ndarray) -> None:
         super().check(name, value)
-        if name == "weights":
+        # Training may take weights past the range; `_quantize` limits them where they are used.
+        in_training = self.quantized_training and "sign_mode" in vars(self)
+        if name == "weights" and not in_training:
             low, high = weight_range(SignMode.MIXED)
             self.check_range(name, np.trunc(value), low, high, " (8 bits and a sign)")
 
     def prepare(self) -> None:
-        if not self.quantized_training:
-            weights = clip_weights(self.weights.cpu().numpy(), self.sign_mode, num_bits=8)
-            weights = truncate_weights(weights, self.sign_mode, self.num_weight_bits)
-            self.weights = torch.from_numpy(weights).to(self.weights)
+        # Once: weights that are set after the first step are taken as they are, as in Lava.
+        if self.quantized_training or self._truncated:
+            return
+        self.sign_mode = self._sign_mode()  # the weights may have been set or loaded since
+        weights = clip_weights(self.weights.cpu().numpy(), self.sign_mode, num_bits=8)
+        weights = truncate_weights(weights, self.sign_mode, self.num_weight_bits)
+        self.weights = torch.from_numpy(weights).to(self.weights)
+        self._truncated = True
 
     def propagate(self, s_in: Tensor) -> Tensor:
         if self.quantized_training:
-            activation = functional.linear(s_in, self.quantized_weights())
-            shifted = torch.floor(activation * 2.0**self.weight_exp)
-            return straight_through(activation * 2.0**self.weight_exp, lambda _: shifted)
+            return self._trained_linear(s_in)
         return shift_sum(self._exact_linear(s_in), self.weight_exp)
+
+    def _trained_linear(self, s_in: Tensor) -> Tensor:
+        """The same number as fixed point sends, in floating point and with a gradient. Before the
+        shift a sum of graded messages can need more bits than float32 has."""
+        dtype = torch.float64 if self.graded else self.compute_dtype
+        activation = functional.linear(s_in.to(dtype), self.quantized_weights().to(dtype))
+        return straight_through(activation * 2.0**self.weight_exp, torch.floor).to(s_in.dtype)
 
     def _exact_linear(self, s_in: Tensor) -> Tensor:
         """`weights @ s_in` of int32, exact, in a floating dtype that holds every partial sum:
@@ -112,10 +124,14 @@ class DenseModelFixed(DenseModel):
 
     def _weights_as(self, dtype: torch.dtype) -> Tensor:
         """A copy of the weights, made anew when they were replaced or written to."""
-        version = (dtype, self.weights.data_ptr(), self.weights._version)
-        if self._copy is None or self._copy[0] != version:
-            self._copy = (version, self.weights.to(dtype))
-        return self._copy[1]
+        weights = self.weights
+        if weights.is_inference():  # it has no version that tells whether it was written to
+            return weights.to(dtype)
+        version = (dtype, weights._version)
+        # The original is kept too, lest another tensor comes to lie at its address.
+        if self._copy is None or self._copy[0] is not weights or self._copy[1] != version:
+            self._copy = (weights, version, weights.to(dtype))
+        return self._copy[2]
 
     def quantized_weights(self) -> Tensor:
         """The trained weights as fixed point holds them, with a gradient that passes through."""
@@ -138,14 +154,32 @@ class DenseModelFixed(DenseModel):
     def integer_params(self) -> dict[str, object]:
         return {"sign_mode": self.sign_mode}
 
+    def _sign_mode(self) -> SignMode:
+        """As given; else inferred, but weights that are trained may change their sign."""
+        given = self.proc_params.get("sign_mode")
+        if given is None and self.quantized_training:
+            return SignMode.MIXED
+        if given is None:
+            return determine_sign_mode(self.weights.cpu().numpy())
+        try:
+            return SignMode(given)
+        except ValueError:
+            raise self.refuse("sign_mode", given, f"one of {list(SignMode)}") from None
+
     def _whole(self, name: str, value: int, low: int, high: int) -> int:
         self.check_range(name, np.asarray(value), low, high)
         return int(value)
 
 
 def binary(s_in: Tensor) -> Tensor:
-    """1 where a spike arrived. Spikes are 0 or 1 already while a gradient flows through them."""
-    return s_in if s_in.requires_grad else (s_in != 0).to(s_in.dtype)
+    """1 where a spike arrived, whatever its size; the gradient is that of its magnitude."""
+    if not s_in.requires_grad:
+        return spiked(s_in)
+    return straight_through(torch.where(s_in < 0, -s_in, s_in), spiked)
+
+
+def spiked(s_in: Tensor) -> Tensor:
+    return (s_in != 0).to(s_in.dtype)
 
 
 def shift_sum(activation: Tensor, exponent: int) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike
 
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
@@ -22,7 +24,7 @@ class Dense(AbstractProcess):
 
     Parameters
     ----------
-    weights : array (n, m), finite.
+    weights : array or tensor (n, m), finite.
     num_message_bits : 0: the input counts as 1 wherever it is not zero (spikes). More: the input's
         value counts (graded spikes).
     weight_exp, num_weight_bits, sign_mode : fixed point only; shared exponent (default 0), bits of
@@ -36,12 +38,13 @@ class Dense(AbstractProcess):
     def __init__(
         self,
         *,
-        weights: np.ndarray,
+        weights: ArrayLike,
         name: str | None = None,
         num_message_bits: int = 0,
         log_config: LogConfig | None = None,
         **kwargs,
     ) -> None:
+        weights = self._as_array(weights)
         super().__init__(
             weights=weights,
             num_message_bits=num_message_bits,
@@ -55,6 +58,17 @@ class Dense(AbstractProcess):
         self.weights = Var(shape=shape, init=weights)
         self.a_buff = Var(shape=(shape[0],), init=0)
         self.num_message_bits = Var(shape=(1,), init=num_message_bits)
+
+    @staticmethod
+    def _as_array(weights: ArrayLike) -> np.ndarray:
+        if scipy.sparse.issparse(weights):
+            raise ValueError(
+                f"Dense needs a dense array of weights; got a sparse matrix of shape "
+                f"{weights.shape}. Pass weights.toarray()."
+            )
+        # A torch tensor, known by its methods: this module does not import torch.
+        weights = weights.detach().cpu() if hasattr(weights, "detach") else weights
+        return np.asarray(weights)
 
     def _checked_shape(self, weights: np.ndarray) -> tuple[int, int]:
         shape = np.shape(weights)

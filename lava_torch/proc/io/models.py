@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.model.errors import VarInitError
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.io import sink, source
 
@@ -16,6 +20,15 @@ class SourceModel(TorchProcessModel):
     """Sends data[..., (t - 1) % T]."""
 
     kept = ("data",)
+
+    def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+        items = np.shape(init)[0] if self.proc_params.get("batched") and np.ndim(init) else None
+        if items is not None and items != self.batch_size:
+            raise VarInitError(
+                f"{self.label(name)} is batched and holds {items} items of shape {shape}; the run "
+                f"config has batch_size={self.batch_size}. Make them equal."
+            )
+        return super().initial(name, init, shape)
 
     def emit(self) -> Tensor:
         row = (self.time_step - 1) % self.data.shape[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -87,14 +89,29 @@ class FixedLIFModel(EquationModel):
             self.check_range(name, np.trunc(value), -LIMIT, LIMIT)
 
 
+class FloatLIFModel(EquationModel):
+    """Warns of decays that look like fixed point; Lava takes them, so they are no error."""
+
+    returns = "s_out", "u", "v"
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        super().check(name, value)
+        if name in ("du", "dv") and value.size and (value.min() < 0 or value.max() > 1):
+            warnings.warn(
+                f"{self.label(name)} is outside [0, 1] in floating point (it goes up to "
+                f"{value.max():g}), which makes the neuron unstable. For Loihi's integers pass "
+                f"select_tag='fixed_pt', or the deployment's run_cfg().",
+                stacklevel=2,
+            )
+
+
 @implements(proc=LIF, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("floating_pt")
-class LIFModelFloat(EquationModel):
+class LIFModelFloat(FloatLIFModel):
     """LIF in float32 or float64."""
 
     equation = lif_float
-    returns = "s_out", "u", "v"
 
 
 @implements(proc=LIF, protocol=LoihiProtocol)
@@ -110,11 +127,10 @@ class LIFModelFixed(FixedLIFModel):
 @implements(proc=TernaryLIF, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("floating_pt")
-class TernaryLIFModelFloat(EquationModel):
+class TernaryLIFModelFloat(FloatLIFModel):
     """TernaryLIF in float32 or float64."""
 
     equation = ternary_lif_float
-    returns = "s_out", "u", "v"
 
 
 @implements(proc=TernaryLIF, protocol=LoihiProtocol)
