@@ -28,6 +28,9 @@ class Network(nn.Module):
     """
 
     clock: Clock
+    #: In fixed point, how many times the floating-point values the integers are, by Process name;
+    #: what is not in it was not scaled. Set by `quantize`, handed on by `deploy`.
+    scales: dict[str, float]
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Network(nn.Module):
         self.clock = clock
         self._place: list[tuple[str, str] | None] = [None]
         self._prepared = False
+        self.scales = {}
         for name, model in models.items():
             self.add_module(name, model)
         self._learners = [name for name, m in models.items() if callable(getattr(m, "learn", None))]

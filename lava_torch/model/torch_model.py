@@ -250,8 +250,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             new = self.sparse[name].values_of(self.label(name), value)
         else:
             new = place(self.label(name), target.detach().cpu().numpy(), value, idx)
-        self.check(name, new)
-        target.copy_(torch.as_tensor(c_cast(new, target.dtype)).to(target.dtype))
+        target.copy_(self._as_tensor(name, new, target.dtype))
         self.on_var_update()
 
     def on_var_update(self) -> None:
@@ -302,11 +301,16 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         else:
             batch = None if self.is_shared(name) else self.batch_size
             array = broadcast_init(self.label(name), init, shape, batch, self.is_shared(name))
-        self.check(name, array)
-        value = torch.from_numpy(c_cast(array, dtype)).to(dtype)
+        value = self._as_tensor(name, array, dtype)
         if self.batch_size is None or self.is_shared(name) or value.ndim > len(shape):
             return value
         return value.expand(self.batch_size, *shape).clone()
+
+    def _as_tensor(self, name: str, array: np.ndarray, dtype: torch.dtype) -> Tensor:
+        self.check(name, array)
+        if not dtype.is_floating_point and not np.all(np.isfinite(array)):
+            raise self.refuse(name, array, f"finite, to become {dtype}")
+        return torch.from_numpy(c_cast(array, dtype)).to(dtype)
 
     def var_dtype(self, name: str) -> torch.dtype:
         return self.dtypes.get(name, self.compute_dtype)

@@ -65,9 +65,7 @@ def broadcast_init(
     It may bring a leading axis of `batch` items; with `own_shape`, a Var of shape (1,) keeps an
     array's shape. Raises VarInitError for what is not numbers or cannot be broadcast.
     """
-    init = np.asarray(init)
-    if not (np.issubdtype(init.dtype, np.number) or init.dtype == bool):
-        raise VarInitError(f"{label} has the init {init!r}, which is not numbers.")
+    init = _real_numbers(VarInitError, f"{label} has the init", init)
     brings_batch = batch is not None and init.shape == (batch, *shape)
     if brings_batch or (own_shape and shape == (1,) and init.size > 1):
         return init.copy()
@@ -90,7 +88,7 @@ def place(label: str, content: np.ndarray, value: Any, idx: Any) -> np.ndarray:
             f"{label} is a dense array of shape {content.shape}; got {type(value).__name__}. Pass "
             f"an array or a number."
         )
-    value = np.asarray(value)
+    value = _real_numbers(VarValueError, f"{label} of shape {content.shape} is set to", value)
     new = content.astype(np.result_type(value, np.float64))
     try:
         new[... if idx is None else idx] = value
@@ -106,6 +104,17 @@ def place(label: str, content: np.ndarray, value: Any, idx: Any) -> np.ndarray:
 
 def c_cast(value: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     """A float becomes an integer by dropping its fraction, as in C."""
+    # Not ascontiguousarray, which would give a single number the shape (1,).
     if dtype.is_floating_point or dtype == torch.bool:
-        return np.ascontiguousarray(value)
-    return np.ascontiguousarray(np.trunc(value)).astype(np.int64)
+        return np.asarray(value, order="C")
+    return np.asarray(np.trunc(value), order="C").astype(np.int64)
+
+
+def _real_numbers(error: type[ValueError], what: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise error(f"{what} {value!r}, which is not an array of real numbers.")
+    return array

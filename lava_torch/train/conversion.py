@@ -105,6 +105,7 @@ class LIFConverter(Converter):
     receives_scaled = True
 
     def largest_scale(self, values: Values) -> float:
+        _check_decays(values)
         vth = max(float(np.abs(values.vars[name]).max()) for name in _thresholds(values))
         bias = float(np.abs(values.vars["bias_mant"]).max())
         limit = MAX_MANTISSA * 2**MAX_BIAS_EXP / 2**FRACTION_BITS
@@ -196,6 +197,17 @@ def values_of(model: TorchProcessModel, process: AbstractProcess) -> Values:
     held = {n: np.asarray(model.get_var(n)) for n in inits if model.is_shared(n)}
     bits = process.proc_params.get("num_weight_bits", 8)
     return Values(model.binding.name, process, {**inits, **held}, {"num_weight_bits": bits})
+
+
+def _check_decays(values: Values) -> None:
+    """What training may have done to them; rounded to 1/4096 they would hide it."""
+    for name in ("du", "dv"):
+        low, high = values.vars[name].min(initial=0), values.vars[name].max(initial=0)
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"'{name}' of '{values.name}' lies in [{low:g}, {high:g}]; fixed point has decays "
+                f"in [0, 1]. Clamp it while training, or train what is mapped into that range."
+            )
 
 
 def _thresholds(values: Values) -> tuple[str, ...]:

@@ -98,9 +98,9 @@ def deploy(network: Network | AbstractProcess, fixed_point: bool = False) -> Dep
                 "floating point: pass fixed_point=True."
             )
         converted = {name: _integers(network.models[name]) for name in nodes}
-        scales = dict.fromkeys(nodes, 1.0)
+        scales = {name: network.scales.get(name, 1.0) for name in nodes}
     elif fixed_point:
-        scales = find_scales(network, nodes)
+        scales = _scales(network, nodes)
         converted = {name: _convert(network, name, scales[name]) for name in nodes}
     else:
         converted = {name: _copied(network.models[name]) for name in nodes}
@@ -125,11 +125,22 @@ def quantize(network: Network | AbstractProcess, **options: Any) -> Network:
     Raises as `deploy`.
     """
     options.setdefault("trainable", True)
-    return deploy(network, fixed_point=True).compile(**options)
+    deployment = deploy(network, fixed_point=True)
+    quantized = deployment.compile(**options)
+    quantized.scales = dict(deployment.scales)
+    return quantized
 
 
 def _is_fixed(network: Network) -> bool:
-    return any("fixed_pt" in type(model).tags for model in network.models.values())
+    tags = [type(model).tags for model in network.models.values()]
+    return any("fixed_pt" in each and "floating_pt" not in each for each in tags)
+
+
+def _scales(network: Network, nodes: list[str]) -> dict[str, float]:
+    try:
+        return find_scales(network, nodes)
+    except ValueError as error:
+        raise DeployError(str(error)) from error
 
 
 def _convert(network: Network, name: str, scale: float) -> Converted:

@@ -145,7 +145,25 @@ def test_monitors_are_left_out() -> None:
     assert list(lt.deploy(lif)) == ["lif"]
 
 
+def test_scales_are_handed_on(spikes) -> None:
+    network = two_layers()
+    direct = lt.deploy(network, fixed_point=True).scales
+    quantized = lt.quantize(network)
+    train(quantized, spikes, 0.7)
+    assert direct["hidden"] > 1
+    assert lt.deploy(quantized, fixed_point=True).scales == direct
+
+
 class TestBadInput:
+    @pytest.mark.parametrize("decay", ["du", "dv"])
+    def test_decays_that_left_their_range(self, decay) -> None:
+        lif = lt.LIF(shape=(2,), name="lif")
+        network = lt.compile(lif, lt.Loihi2SimCfg(trainable=["lif.d*"]))
+        with torch.no_grad():
+            getattr(network.lif, decay).fill_(-0.4)
+        with pytest.raises(DeployError, match=rf"'{decay}' of 'lif' lies in \[-0.4, 0\].*\[0, 1\]"):
+            lt.deploy(network, fixed_point=True)
+
     def test_source_of_fractions_into_a_connection(self) -> None:
         source = lt.io.source.RingBuffer(data=np.full((2, 3), 0.5), name="source")
         dense = lt.Dense(weights=np.eye(2), name="dense")

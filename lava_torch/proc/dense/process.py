@@ -76,6 +76,10 @@ class Dense(AbstractProcess):
             raise ValueError(
                 f"Dense '{self.name}': weights must be a 2-D array (post, pre); got shape {shape}."
             )
+        if weights.dtype.kind not in "biuf":
+            raise ValueError(
+                f"Dense '{self.name}': weights must be real numbers; got dtype {weights.dtype}."
+            )
         finite = np.isfinite(weights)
         if not finite.all():
             raise ValueError(
