@@ -191,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--logdir", type=Path, default=Path("runs/digits"))
     args = parser.parse_args(argv)
 
+    # The layers are small: a second thread gains little, and on a busy machine costs much.
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     digits = load_digits(args.seed)
     with lt.TensorBoardLogger(args.logdir) as logger:

@@ -18,8 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> None:
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    # Tests are small: more threads would wait for each other on a busy machine.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.selection import ModelClass, select_model
-from lava_torch.core.connection_paths import connection_paths, reference_paths
+from lava_torch.core.connection_paths import Path, connection_paths, reference_paths
 from lava_torch.core.model import is_sub_process_model
+from lava_torch.core.path_steps import Reshape, Step, Transpose
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
@@ -58,11 +59,6 @@ class Graph:
     def __deepcopy__(self, memo: dict) -> Graph:
         # A copy of a network is another state of the same Processes.
         return self
-
-    def consumers(self, node: str) -> set[str]:
-        """The OutPorts of a node that something receives from."""
-        links = (link for n in self.nodes.values() for ls in n.inputs.values() for link in ls)
-        return {link.port for link in links if link.node == node}
 
 
 def build_graph(
@@ -137,16 +133,32 @@ def _link(node: Node, graph: Graph) -> None:
                 node.reads[port.name] = _read_link(path.dst.var, path, graph)
 
 
-def _read_link(var: Var, path, graph: Graph) -> ReadLink:
+def _read_link(var: Var, path: Path, graph: Graph) -> ReadLink:
     target = var.resolved()
-    if path.steps:
-        raise CompileError(
-            f"RefPort '{path.src.label}' reaches Var '{target.label}' through a virtual port, "
-            f"which compiled models do not support: reshape what you read instead."
-        )
     if target.process not in graph.node_of:
         raise CompileError(
             f"RefPort '{path.src.label}' reaches Var '{target.label}', which no leaf Process "
             f"holds: alias it to a Var of a sub-process."
         )
-    return ReadLink(graph.node_of[target.process], target.name, View((), len(target.shape)))
+    view = View(_undone(path), len(target.shape))
+    return ReadLink(graph.node_of[target.process], target.name, view)
+
+
+def _undone(path: Path) -> tuple[Step, ...]:
+    """The way back: a path leads from the RefPort to the Var, and what is read goes back."""
+    steps, shape = [], path.src.shape
+    for step in path.steps:
+        match step:
+            case Reshape(new_shape):
+                steps.append(Reshape(shape))
+                shape = new_shape
+            case Transpose(axes):
+                steps.append(step.inverse())
+                shape = tuple(shape[axis] for axis in axes)
+            case _:
+                raise CompileError(
+                    f"RefPort '{path.src.label}' is a part of several that reach Var "
+                    f"'{path.dst.label}' together, which compiled models do not support: connect "
+                    f"each of them to a Var of its own."
+                )
+    return tuple(reversed(steps))

@@ -129,16 +129,17 @@ class Network(nn.Module):
         for wire in self._wires:
             self._place[0] = (wire.node, "spiking")
             self._spike(wire, self._modules[wire.node], fed or {}, messages, observe)
-        self._phase(self._learners, "learn", "learning")
-        if observe:
-            self._phase(self._managers, "manage", "post-management")
+        self._phase(self._learners, "learn", "learning", observe)
+        self._phase(self._managers, "manage", "post-management", observe)
         self._place[0] = None
         return messages
 
-    def _phase(self, nodes: list[str], method: str, phase: str) -> None:
+    def _phase(self, nodes: list[str], method: str, phase: str, observe: bool) -> None:
         for name in nodes:
-            self._place[0] = (name, phase)
-            getattr(self._modules[name], method)()
+            model = self._modules[name]
+            if observe or not model.observer:
+                self._place[0] = (name, phase)
+                getattr(model, method)()
 
     def _spike(
         self,
@@ -207,6 +208,11 @@ def _by_port(wire: Wire, result: Tensor | Mapping[str, Tensor] | None) -> Mappin
                 f"return a dict of tensors by OutPort name, not one tensor."
             )
         return {next(iter(wire.outputs)): result}
+    if not isinstance(result, Mapping):
+        raise TypeError(
+            f"The model of Process '{wire.node}' returned {type(result).__name__}: it must return "
+            f"a tensor, or a dict of tensors by OutPort name."
+        )
     unknown = result.keys() - wire.outputs.keys()
     if unknown:
         raise ValueError(

@@ -24,7 +24,8 @@ def select_model(process: AbstractProcess, run_cfg: RunConfig) -> ModelClass:
     AssertionError if no candidate fits, or if it returns something that is not a model class.
     """
     candidates = find_models(type(process))
-    if not candidates and process not in _exceptions(run_cfg):
+    named = {process, type(process)} & _exceptions(run_cfg).keys()
+    if not candidates and not named:
         raise NoProcessModelFound(process, _hint(process))
     model = run_cfg.select(process, candidates)
     if not (isinstance(model, type) and issubclass(model, AbstractProcessModel)):
@@ -83,7 +84,15 @@ def _modules(process_class: type) -> Iterator[ModuleType]:
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
         full = f"{package}.{name}" if package else name
         if full != home.__name__ and _may_import(full, package, folder):
-            yield importlib.import_module(full)
+            yield _imported(full, process_class)
+
+
+def _imported(full: str, process_class: type) -> ModuleType:
+    try:
+        return importlib.import_module(full)
+    except Exception as error:
+        error.add_note(f"Module '{full}' was imported to look for models of {process_class}.")
+        raise
 
 
 def _may_import(full: str, package: str, folder: Path) -> bool:

@@ -40,6 +40,7 @@ class Unroll:
         network.prepare()
         kept = [(m, dict(m._buffers)) for m in network.models.values()]
         kept_clock = (network.clock.time_step, network.clock.batch_size)
+        versions = _versions(network)
         inputs = {key: x.to(network.device) for key, (_, x) in self.inputs.items()}
         rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}
         try:
@@ -47,20 +48,24 @@ class Unroll:
             if self.steps == 0:
                 return {name: self._no_rows(key) for name, key in self.outputs.items()}
             for t in range(self.steps):
-                fed = {key: x[t] for key, x in inputs.items()}
-                messages = network.step(fed, observe=False)
+                messages = self._step(t, inputs)
                 for name, key in self.outputs.items():
                     rows[name].append(self._value(key, messages))
-        except Exception as error:
-            if network.position is not None:
-                name, phase = network.position
-                error.add_note(f"In Process '{name}', {phase} phase, step {t + 1} of the unroll.")
-            raise
         finally:
             for model, buffers in kept:
                 model._buffers.update(buffers)
             network.clock.time_step, network.clock.batch_size = kept_clock
+        _check_unchanged(versions)
         return {name: torch.stack(torch.broadcast_tensors(*row)) for name, row in rows.items()}
+
+    def _step(self, t: int, inputs: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
+        try:
+            return self.network.step({key: x[t] for key, x in inputs.items()}, observe=False)
+        except Exception as error:
+            if self.network.position is not None:
+                name, phase = self.network.position
+                error.add_note(f"In Process '{name}', {phase} phase, step {t + 1} of the unroll.")
+            raise
 
     def _no_rows(self, key: Key) -> Tensor:
         model = self.network.models[key[0]]
@@ -177,6 +182,26 @@ class Unroll:
         if short or steps < 0:
             raise ValueError(f"Cannot unroll {steps} steps: the inputs have {lengths} rows.")
         return steps
+
+
+def _versions(network: Network) -> list[tuple[TorchProcessModel, str, Tensor, int]]:
+    """The Vars, each with its buffer and what torch counts up when that is written to."""
+    return [
+        (model, name, buffer, buffer._version)
+        for model in network.models.values()
+        for name in model.var_names()
+        if (buffer := model._buffers.get(name)) is not None and not buffer.is_inference()
+    ]
+
+
+def _check_unchanged(versions: list[tuple[TorchProcessModel, str, Tensor, int]]) -> None:
+    for model, name, buffer, version in versions:
+        if buffer._version != version:
+            raise RuntimeError(
+                f"{type(model).__name__} changed Var '{name}' of Process '{model.binding.name}' in "
+                f"place, so the unroll has changed the network: assign it instead, as in "
+                f"`self.{name} = self.{name} + 1`. reset() restores the network."
+            )
 
 
 def _check_types(inputs: Mapping[str, Tensor]) -> None:

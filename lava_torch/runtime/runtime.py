@@ -39,15 +39,16 @@ class Runtime:
         self.stepper = make_stepper(network, stepper)
         self.is_stopped = False
         self._control = Control()
+        self._gate = threading.Condition()  # held to begin or end a run, by any thread
+        self._stopping = False
         self._thread: threading.Thread | None = None
-        self._blocking_run = threading.Lock()
-        self._runner: int | None = None  # the thread of the blocking run
+        self._runner: int | None = None  # the thread that a blocking run is on
         self._failure: BaseException | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether a run is on; a run that does not block is on until `wait()` or `pause()`."""
-        return self._thread is not None or self._blocking_run.locked()
+        return self._thread is not None or self._runner is not None
 
     @property
     def time_step(self) -> int:
@@ -59,20 +60,24 @@ class Runtime:
 
         Raises RuntimeError if a run is on already, the runtime is stopped, or a model raises.
         """
-        if self.is_stopped:
-            raise RuntimeError("The network was stopped; run() compiles it afresh.")
-        if self.is_running:
-            raise RuntimeError("A run is on already: wait() for it or pause() it first.")
         steps = run_condition.num_steps if isinstance(run_condition, RunSteps) else None
-        self._begin(steps)
-        self._control.clear()
-        if not run_condition.blocking:
-            self._thread = threading.Thread(target=self._run_aside, args=(steps,), daemon=True)
-            self._thread.start()
-            return
-        with self._blocking_run:
-            self._runner = threading.get_ident()
+        claimed = False
+        try:
+            with self._gate:
+                self._begin(steps)
+                if not run_condition.blocking:
+                    thread = threading.Thread(target=self._run_aside, args=(steps,), daemon=True)
+                    thread.start()
+                    self._thread = thread
+                    return
+                claimed = True
+                self._runner = threading.get_ident()
             self._run(steps)
+        finally:
+            if claimed:
+                with self._gate:
+                    self._runner = None
+                    self._gate.notify_all()
 
     def wait(self) -> None:
         """Return when no run is on any more; RuntimeError if a model raised in a run aside."""
@@ -88,14 +93,14 @@ class Runtime:
 
     def stop(self) -> None:
         """End the run and release the network; nothing happens the second time."""
-        if self.is_stopped:
-            return
-        self._control.request()
-        thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-        self._await_blocking_run()
-        self.is_stopped = True
+        with self._gate:
+            self._stopping = True  # nothing can begin any more
+            self._control.request()
+        self._await_run()
+        with self._gate:
+            if self.is_stopped:
+                return
+            self.is_stopped = True
         for model in self.network.models.values():
             model.close()
 
@@ -145,6 +150,11 @@ class Runtime:
         return None if name is None else self.network.models[name]
 
     def _begin(self, steps: int | None) -> None:
+        if self._stopping:
+            raise RuntimeError("The network was stopped; run() compiles it afresh.")
+        if self.is_running:
+            raise RuntimeError("A run is on already: wait() for it or pause() it first.")
+        self._control.clear()
         first = self.time_step + 1
         for model in self.network.models.values():
             if steps is not None:
@@ -195,18 +205,19 @@ class Runtime:
             f"{self.time_step}."
         )
 
-    def _await_blocking_run(self) -> None:
-        """Wait for the blocking run of another thread; within one's own there is no waiting."""
-        if self._runner != threading.get_ident():
-            with self._blocking_run:
-                pass
-
-    def _join(self) -> None:
+    def _await_run(self) -> None:
+        """Wait until no run is on; a run that waits for itself does not."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-            self._thread = None
-        self._await_blocking_run()
+            with self._gate:
+                if self._thread is thread:
+                    self._thread = None
+        with self._gate:
+            self._gate.wait_for(lambda: self._runner in (None, threading.get_ident()))
+
+    def _join(self) -> None:
+        self._await_run()
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

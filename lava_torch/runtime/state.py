@@ -35,10 +35,11 @@ class State:
             if (value := model._buffers[name]) is not buffer
         ]
         for model, name, buffer, value in changed:
-            if value.shape != buffer.shape:
+            if value is None or value.shape != buffer.shape:
+                found = None if value is None else f"a tensor of shape {tuple(value.shape)}"
                 raise ValueError(
                     f"{type(model).__name__} gave Var '{name}' of Process '{model.binding.name}' "
-                    f"the shape {tuple(value.shape)}; it has {tuple(buffer.shape)}."
+                    f"{found}; its shape is {tuple(buffer.shape)}."
                 )
         # A Var may have been assigned another's buffer, or a view of it: read everything before
         # writing anything.

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lava_torch.compiler.graph import Graph
-from lava_torch.core.connection_paths import reference_paths
-from lava_torch.core.ports import ConcatPort, InPort, OutPort, ReshapePort, TransposePort
+from lava_torch.core.connection_paths import Path, reference_paths
+from lava_torch.core.path_steps import Transpose
+from lava_torch.core.ports import ConcatPort, InPort, OutPort, RefPort, ReshapePort, TransposePort
 from lava_torch.core.process import AbstractProcess
+from lava_torch.core.variable import Var
 from lava_torch.train.conversion import Converted
 
 
@@ -26,8 +28,21 @@ def rebuild(graph: Graph, converted: Mapping[str, Converted]) -> dict[str, Abstr
         for port in graph.nodes[name].process.ref_ports:
             for path in reference_paths(port):
                 var = path.dst.var.resolved()
-                getattr(new[name], port.name).connect_var(getattr(of[var.process], var.name))
+                _reach(getattr(new[name], port.name), path, getattr(of[var.process], var.name))
     return new
+
+
+def _reach(port: RefPort, path: Path, var: Var) -> None:
+    """Connect a RefPort to a Var, through the views on `path`."""
+    view = port
+    for step in path.steps:
+        view = (
+            view.transpose(step.axes) if isinstance(step, Transpose) else view.reshape(step.shape)
+        )
+    if view is port:
+        port.connect_var(var)
+    else:
+        view.connect(RefPort.create_implicit_var_port(var))
 
 
 def _again(process: AbstractProcess, change: Converted) -> AbstractProcess:

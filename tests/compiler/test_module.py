@@ -136,3 +136,58 @@ def test_a_var_of_a_name_that_is_taken(name) -> None:
     cfg = lt.Loihi2SimCfg(exception_proc_model_map={Thing: ThingModel})
     with pytest.raises(lt.CompileError, match=f"Var '{name}' of Process 'thing'.*Rename"):
         lt.compile(Thing(), cfg)
+
+
+class Counter(lt.AbstractProcess):
+    def __init__(self, way: str = "assigned") -> None:
+        super().__init__(name="counter", way=way)
+        self.s_out = lt.OutPort((1,))
+        self.count = lt.Var((1,))
+
+
+@implements(Counter)
+class CounterModel(lt.TorchProcessModel):
+    def emit(self):
+        match self.proc_params["way"]:
+            case "in place":
+                self.count += 1
+            case "assigned":
+                self.count = self.count + 1
+            case "None":
+                self.count = None
+            case "array":
+                return np.ones(1)
+        return torch.ones(1)
+
+
+def test_an_unroll_refuses_state_that_is_changed_in_place() -> None:
+    network = lt.compile(Counter("in place"), lt.Loihi2SimCfg())
+    with pytest.raises(RuntimeError, match="CounterModel changed Var 'count'.*'counter'.*assign"):
+        network(steps=3)
+    assert torch.equal(
+        lt.compile(Counter(), lt.Loihi2SimCfg())(steps=3)["counter"], torch.ones(3, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [("None", "'count' of Process 'counter' None"), ("array", "'counter' returned ndarray")],
+)
+def test_models_that_give_no_tensor(way, message) -> None:
+    counter = Counter(way)
+    with pytest.raises(RuntimeError, match=message):
+        counter.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg())
+    counter.stop()
+
+
+@pytest.mark.parametrize("key", ["class", "instance"])
+def test_a_model_named_for_a_process_that_has_none(key) -> None:
+    class Neuron(lt.LIF):
+        pass
+
+    neuron = Neuron(shape=(1,), bias_mant=2)
+    model = lt.compile(lt.LIF(shape=(1,), name="lif"), lt.Loihi2SimCfg()).lif
+    models = {Neuron if key == "class" else neuron: type(model)}
+    neuron.run(lt.RunSteps(3), run_cfg=lt.Loihi2SimCfg(exception_proc_model_map=models))
+    assert neuron.v.get()[0] == 6
+    neuron.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -28,10 +30,12 @@ class Pair(lt.AbstractProcess):
 @implements(Pair)
 class PairModel(lt.TorchProcessModel):
     exits = False
+    pace = 0.0  # seconds a step
 
     def emit(self):
         if self.exits:
             sys.exit(3)
+        time.sleep(self.pace)
         self.x = self.x + 1
         self.y = 2 * self.x
         return self.x
@@ -130,6 +134,35 @@ def test_a_model_that_exits_ends_wait(monkeypatch) -> None:
     monkeypatch.undo()
     pair.run(lt.RunSteps(1))
     assert pair.x.get()[0] == 3
+    pair.stop()
+
+
+def test_a_run_that_begins_shuts_out_others(monkeypatch) -> None:
+    pair = Pair()
+    pair.run(lt.RunSteps(1), run_cfg=CFG)
+    beginning, errors = threading.Event(), []
+
+    def begin_run(self, first, last) -> None:
+        if not beginning.is_set():
+            beginning.set()
+            time.sleep(0.05)
+
+    def run_too() -> None:
+        beginning.wait(10)
+        try:
+            pair.run(lt.RunSteps(40, blocking=False))
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    monkeypatch.setattr(PairModel, "begin_run", begin_run)
+    monkeypatch.setattr(PairModel, "pace", 0.01)
+    thread = threading.Thread(target=run_too)
+    thread.start()
+    pair.run(lt.RunSteps(40))
+    thread.join()
+    pair.wait()
+    assert len(errors) == 1 and "A run is on already" in errors[0]
+    assert pair.x.get()[0] == pair.runtime.time_step == 41
     pair.stop()
 
 

@@ -125,25 +125,38 @@ def test_many_small_weights_do_not_wrap_the_current() -> None:
 
 
 class Reader(lt.AbstractProcess):
-    def __init__(self, name: str = "reader") -> None:
-        super().__init__(name=name)
-        self.ref = lt.RefPort((2,))
-        self.s_out = lt.OutPort((2,))
+    def __init__(self, shape, name: str = "reader") -> None:
+        super().__init__(shape=shape, name=name)
+        self.ref = lt.RefPort(shape)
+        self.seen = lt.Var(shape)
 
 
 @implements(Reader)
 class ReaderModel(lt.TorchProcessModel):
-    def emit(self):
-        return self.read("ref")
+    def manage(self):
+        self.seen = self.read("ref") * 1
 
 
-def test_ref_ports_are_connected_again() -> None:
-    lif, reader = lt.LIF(shape=(2,), bias_mant=0.3, vth=10.0, name="lif"), Reader()
-    reader.ref.connect_var(lif.v)
-    network = lt.compile(lif, lt.Loihi2SimCfg())
-    want = network(steps=5)["reader"]
-    assert want.any()
-    assert torch.equal(lt.deploy(network).compile()(steps=5)["reader"], want)
+@pytest.mark.parametrize("view", [False, True], ids=["plain", "view"])
+@pytest.mark.parametrize("batch", [None, 2], ids=["single", "batch"])
+def test_ref_ports_are_connected_again(view, batch) -> None:
+    bias = np.arange(6.0).reshape(2, 3)
+    lif = lt.LIF(shape=(2, 3), bias_mant=bias, vth=100.0, name="lif")
+    reader = Reader((6,) if view else (2, 3))
+    if view:
+        opened = lt.VarPort(lif.v)
+        lif.opened = opened
+        lif._post_init()
+        reader.ref.reshape((3, 2)).transpose().connect(opened)
+    else:
+        reader.ref.connect_var(lif.v)
+    network = lt.compile(lif, lt.Loihi2SimCfg(batch_size=batch))
+    got = network(steps=3, record=["reader.seen"])["reader.seen"]
+    want = torch.from_numpy(bias.T.ravel() if view else bias).float()
+    for step in range(3):
+        assert torch.equal(got[step], ((step + 1) * want).expand_as(got[step]))
+    again = lt.deploy(network).compile(batch_size=batch)
+    assert torch.equal(again(steps=3, record=["reader.seen"])["reader.seen"], got)
 
 
 def test_a_checkpoint_of_quantized_training() -> None:
