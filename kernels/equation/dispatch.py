@@ -114,7 +114,11 @@ class Equation:
         plan = layout.plan(self.name, self.arguments, tensors)
         graph = self.trace(plan.dtype)
         device = tensors[0].device
-        recorded = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])
+        # Tensors inside torch.func's transforms have no memory that a kernel could read.
+        transformed = torch._C._are_functorch_transforms_active()
+        recorded = transformed or (
+            torch.is_grad_enabled() and any([t.requires_grad for t in tensors])
+        )
         backend = forced or ("torch" if recorded else _backend(self.name, device))
         if backend == "torch":
             return self._run_torch(graph, plan, tensors, out)

@@ -17,7 +17,7 @@ from lava_torch.kernels.equation import resolve_surrogate
 from lava_torch.model.clock import Clock
 from lava_torch.model.torch_model import Binding, Read, TorchProcessModel
 
-_RESERVED = frozenset(dir(nn.Module)) | frozenset(dir(Network)) | {"clock", "graph", "training"}
+_RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
 
 
 def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:

@@ -111,7 +111,9 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Back to time step 0 and the initial values of all state; parameters and inputs stay."""
+        """Back to time step 0 and the initial values of all state; parameters and inputs stay.
+        State is written in place: call `backward` of an unroll before, not after.
+        """
         for model in self.models.values():
             model.reset()
         self.clock.time_step.zero_()

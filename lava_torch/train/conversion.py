@@ -22,11 +22,10 @@ from lava_torch.core.process import AbstractProcess
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.dense.process import Dense
 from lava_torch.proc.io import sink, source
+from lava_torch.proc.lif.models import FRACTION_BITS
 from lava_torch.proc.lif.process import LIF, TernaryLIF
 from lava_torch.utils.weightutils import SignMode, truncated_bits, weight_range
 
-#: u, v and bias have this many fractional bits beside the weights' scale.
-FRACTION_BITS = 6
 #: A threshold of 17 bits is where u and v end; this leaves them room above it.
 MAX_THRESHOLD = 2**17 // 16 - 1
 MAX_MANTISSA = 2**12 - 1

@@ -192,6 +192,18 @@ class TestGradients:
         assert x.grad.abs().sum() > 0
         assert network.dense.weights.grad.abs().sum() > 0
 
+    def test_functional_gradients(self, make_chain) -> None:
+        chain = make_chain()
+        network = lt.compile(chain.lif, chain.cfg(trainable=True))
+        network(steps=20)["sink"].sum().backward()
+
+        def total(weights):
+            tensors = {"dense.weights": weights}
+            return torch.func.functional_call(network, tensors, kwargs={"steps": 20})["sink"].sum()
+
+        gradient = torch.func.grad(total)(network.dense.weights.detach())
+        torch.testing.assert_close(gradient, network.dense.weights.grad)
+
     def test_surrogate_matters(self, make_chain) -> None:
         grads = []
         for name in ("arctan", "fast_sigmoid", "triangle"):
