@@ -103,7 +103,7 @@ class _TransformedStraightThrough(torch.autograd.Function):
         pass
 
 
-def _straight_through(
+def straight_through(
     exact: Callable[..., Tensor], smooth: Callable[..., Tensor], *values: Value
 ) -> Tensor:
     """`exact` of the values, with the gradient of `smooth`."""
@@ -120,7 +120,7 @@ def decay(x: Value, f: Value, bits: int) -> Tensor:
     if not tensor.is_floating_point():
         return _decay_integers(x, f, bits)
     scale = 2.0**-bits
-    return _straight_through(
+    return straight_through(
         lambda x, f: _decay_carriers(x, f, bits), lambda x, f: x * f * scale, x, f
     )
 
@@ -143,7 +143,7 @@ def _decay_carriers(x: Value, f: Value, bits: int) -> Tensor:
 def shift(x: Value, e: Value) -> Tensor:
     tensor = x if isinstance(x, Tensor) else e
     if tensor.is_floating_point():
-        return _straight_through(lambda x, e: floor(_scale(x, e)), lambda x, e: _scale(x, e), x, e)
+        return straight_through(lambda x, e: floor(_scale(x, e)), lambda x, e: _scale(x, e), x, e)
     if isinstance(e, Tensor):
         left, right = e.clamp(0, MAX_SHIFT), (-e).clamp(0, MAX_SHIFT)
         return torch.where(e < 0, x >> right, x << left)

@@ -28,9 +28,9 @@ def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
 
     Raises
     ------
-    NoProcessModelFound, AssertionError : a Process has no model, or none that the run config
-    selects. CompileError (a ValueError) : a cycle without a buffered model; a device that is not
-        there; a `trainable` pattern that matches nothing; a model that cannot run here.
+    NoProcessModelFound, AssertionError : a Process has no model, or none is selected.
+    CompileError (a ValueError) : a cycle without a buffered model; a device that is not there; a
+        `trainable` pattern that matches nothing; a model that cannot run here.
     VarInitError, VarValueError (ValueErrors) : a Var's init does not fit its shape or its range.
     """
     if not isinstance(run_cfg, RunConfig):

@@ -93,8 +93,8 @@ class Network(nn.Module):
 
         Raises
         ------
-        TypeError : `inputs` is not a dict of tensors. ValueError : unknown names, shapes that do
-            not fit, or too few rows of input.
+        TypeError : `inputs` is not a dict of tensors.
+        ValueError : unknown names, shapes that do not fit, or too few rows of input.
         """
         return Unroll(self, {} if inputs is None else inputs, steps, record).run()
 
@@ -127,10 +127,10 @@ class Network(nn.Module):
         were to receive.
         """
         self.clock.tick()
-        messages: Messages = {}
+        fed, messages = fed or {}, {}
         for wire in self._wires:
             self._place[0] = (wire.node, "spiking")
-            self._spike(wire, self._modules[wire.node], fed or {}, messages, observe)
+            self._spike(wire, self._modules[wire.node], fed, messages, observe)
         self._phase(self._learners, "learn", "learning", observe)
         self._phase(self._managers, "manage", "post-management", observe)
         self._place[0] = None

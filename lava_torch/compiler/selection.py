@@ -52,9 +52,7 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
 
 
 def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
-    return value.__dict__.get("implements_process", None) is process_class or (
-        getattr(value, "implements_process", None) is process_class
-    )
+    return getattr(value, "implements_process", None) is process_class
 
 
 def _implements(value: object, process_class: type[AbstractProcess], module: ModuleType) -> bool:
@@ -77,9 +75,10 @@ def _modules(process_class: type) -> Iterator[ModuleType]:
     if home is None:
         return
     yield home
-    folder = Path(getattr(home, "__file__", None) or "").parent
-    if not getattr(home, "__file__", None):
+    file = getattr(home, "__file__", None)
+    if not file:
         return
+    folder = Path(file).parent
     package = home.__name__.rpartition(".")[0]
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
         full = f"{package}.{name}" if package else name
@@ -109,8 +108,9 @@ def _exceptions(run_cfg: RunConfig) -> dict:
 
 def _hint(process: AbstractProcess) -> str:
     for base in type(process).__mro__[1:]:
-        if isinstance(base, type) and issubclass(base, AbstractProcess) and find_models(base):
-            names = ", ".join(model.__name__ for model in find_models(base))
+        models = find_models(base) if issubclass(base, AbstractProcess) else []
+        if models:
+            names = ", ".join(model.__name__ for model in models)
             cls = type(process).__name__
             return (
                 f"Its base {base.__name__} has {names}, which a subclass does not inherit: derive "

@@ -54,7 +54,7 @@ class EquationModel(TorchProcessModel):
         ]
         for name in self.var_names():
             shape = tuple(getattr(self, name).shape)
-            if not self.is_shared(name) or name not in self.equation.arguments or not neurons:
+            if not (neurons and self.is_shared(name) and name in self.equation.arguments):
                 continue
             try:
                 fits = torch.broadcast_shapes(shape, neurons[0]) == torch.Size(neurons[0])

@@ -8,14 +8,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lava_torch.kernels.equation import reference
+
 
 def straight_through(x: Tensor, quantize: Callable[[Tensor], Tensor]) -> Tensor:
     """`quantize(x)`, exactly, with the gradient of x."""
-    with torch.no_grad():
-        value = quantize(x)
-    # What is added is exactly 0; x + (value - x).detach() would be rounded once more. Unlike an
-    # autograd.Function this works within torch.func's transforms.
-    return value + (x - x.detach())
+    return reference.straight_through(quantize, lambda x: x, x)
 
 
 def round_ste(x: Tensor) -> Tensor:

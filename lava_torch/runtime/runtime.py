@@ -155,11 +155,15 @@ class Runtime:
         if self.is_running:
             raise RuntimeError("A run is on already: wait() for it or pause() it first.")
         self._control.clear()
+        if steps is not None:
+            self._announce(steps)
+        self.network.prepare()
+
+    def _announce(self, steps: int) -> None:
+        """Tell the models how many steps come next; one that cannot take them raises."""
         first = self.time_step + 1
         for model in self.network.models.values():
-            if steps is not None:
-                model.begin_run(first, first + steps - 1)
-        self.network.prepare()
+            model.begin_run(first, first + steps - 1)
 
     def _run_aside(self, steps: int | None) -> None:
         try:
@@ -185,8 +189,7 @@ class Runtime:
         first, models = self.time_step + 1, self.network.models.values()
         rooms = [room for model in models if (room := model.room(first)) is not None]
         steps = max(min([steps, *rooms]), 1)
-        for model in models:
-            model.begin_run(first, first + steps - 1)
+        self._announce(steps)
         return steps
 
     def _advance(self, steps: int) -> int:

@@ -28,7 +28,10 @@ def find_scales(network: Network, nodes: list[str]) -> dict[str, float]:
                         f"Dense (such as the identity) between them."
                     )
                 _join(group, name, link.node)
-    scales = {name: _scale(network, _members(group, name)) for name in nodes}
+    roots = {name: _root(group, name) for name in nodes}
+    members = {root: [n for n in nodes if roots[n] == root] for root in set(roots.values())}
+    of_group = {root: _scale(network, names) for root, names in members.items()}
+    scales = {name: of_group[roots[name]] for name in nodes}
     for name in nodes:
         _check_messages(network, name, scales)
     return scales
@@ -67,11 +70,6 @@ def _root(group: dict[str, str], name: str) -> str:
 
 def _join(group: dict[str, str], a: str, b: str) -> None:
     group[_root(group, a)] = _root(group, b)
-
-
-def _members(group: dict[str, str], name: str) -> list[str]:
-    root = _root(group, name)
-    return [other for other in group if _root(group, other) == root]
 
 
 def _scale(network: Network, members: list[str]) -> float:

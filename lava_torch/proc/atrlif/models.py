@@ -7,7 +7,7 @@ import torch
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
-from lava_torch.kernels.equation import clip, equation, floor, shift, spike, where
+from lava_torch.kernels.equation import clip, equation, floor, shift, spike, trunc, where
 from lava_torch.model.equation_model import EquationModel
 from lava_torch.proc.atrlif.process import ATRLIF
 from lava_torch.proc.lif.models import FRACTION_BITS, LIMIT, wrap
@@ -19,14 +19,9 @@ def fire(v, r, theta, theta_step):
     return s, where(s != 0, theta + theta_step, theta), where(s != 0, r + 2 * theta, r)
 
 
-def toward_zero(x):
-    """`x` without its fraction."""
-    return where(x < 0, -floor(-x), floor(x))
-
-
 def leak(x, factor):
     """`x` times `factor` / 4096, toward zero; `factor` loses its fraction first."""
-    return toward_zero(x * floor(factor) / 4096)
+    return trunc(x * floor(factor) / 4096)
 
 
 @equation
@@ -46,10 +41,10 @@ def atrlif_fixed(
     a_in, i, v, theta, r, bias_mant, bias_exp, delta_i, delta_v, delta_theta, delta_r,
     theta_0, theta_step,
 ):  # fmt: skip
-    theta_0 = toward_zero(theta_0 * 2**FRACTION_BITS)
-    theta_step = toward_zero(theta_step * 2**FRACTION_BITS)
+    theta_0 = trunc(theta_0 * 2**FRACTION_BITS)
+    theta_step = trunc(theta_step * 2**FRACTION_BITS)
     # The current's factor keeps its fraction, the others lose theirs: Lava's rounding.
-    i = wrap(toward_zero(i * (4096 - (delta_i * 4096 + 1)) / 4096) + shift(a_in, FRACTION_BITS))
+    i = wrap(trunc(i * (4096 - (delta_i * 4096 + 1)) / 4096) + shift(a_in, FRACTION_BITS))
     v = leak(v, 4096 - delta_v * 4096) + i + shift(bias_mant, bias_exp)
     v = clip(v, 1 - LIMIT, LIMIT - 1)
     theta = leak(theta - theta_0, 4096 - delta_theta * 4096) + theta_0

@@ -33,10 +33,10 @@ class DenseModel(TorchProcessModel):
     def setup(self) -> None:
         # Smooth spikes, for gradients that finite differences check, are numbers between 0 and 1.
         self._smooth = isinstance(self.binding.surrogate, Smooth)
-        # Read once: as a tensor it would make each step wait for the device.
-        self.graded = bool(self.num_message_bits.max() > 0)
+        self.on_var_update()
 
     def on_var_update(self) -> None:
+        # Read once: as a tensor it would make each step wait for the device.
         self.graded = bool(self.num_message_bits.max() > 0)
 
     def check(self, name: str, value: np.ndarray) -> None:
