@@ -15,7 +15,14 @@ from lava_torch.core.model import AbstractProcessModel
 from lava_torch.core.parameters import ProcessParameters
 from lava_torch.model.clock import Clock
 from lava_torch.model.errors import VarValueError
-from lava_torch.model.values import SparsePattern, broadcast_init, c_cast, place, split
+from lava_torch.model.values import (
+    SparsePattern,
+    broadcast_init,
+    c_cast,
+    outermost_last,
+    place,
+    split,
+)
 from lava_torch.model.view import View
 
 
@@ -75,6 +82,8 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         batch; and only they can be trained.
     trainable : Vars that `trainable=True` turns into parameters.
     kept : Vars that `reset()` leaves as they are, because they are input.
+    last_axis_outermost : Vars that lie in memory with their last axis outermost: the weights of one
+        presynaptic neuron, or the data of one time step, side by side. Their shape is as ever.
     recorder : whether the model only records what it receives; an unroll returns that instead.
     observer : whether it watches the network from outside; an unroll leaves it out.
     chunk_limit : the most steps between two calls of `drain()`; None: any number.
@@ -85,6 +94,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     shared: ClassVar[tuple[str, ...]] = ()
     trainable: ClassVar[tuple[str, ...]] = ()
     kept: ClassVar[tuple[str, ...]] = ()
+    last_axis_outermost: ClassVar[tuple[str, ...]] = ()
     recorder: ClassVar[bool] = False
     observer: ClassVar[bool] = False
     chunk_limit: int | None = None
@@ -302,9 +312,10 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             batch = None if self.is_shared(name) else self.batch_size
             array = broadcast_init(self.label(name), init, shape, batch, self.is_shared(name))
         value = self._as_tensor(name, array, dtype)
-        if self.batch_size is None or self.is_shared(name) or value.ndim > len(shape):
-            return value
-        return value.expand(self.batch_size, *shape).clone()
+        batched = self.batch_size is not None and not self.is_shared(name)
+        if batched and value.ndim <= len(shape):
+            value = value.expand(self.batch_size, *shape).clone()
+        return outermost_last(value) if name in self.last_axis_outermost else value
 
     def _as_tensor(self, name: str, array: np.ndarray, dtype: torch.dtype) -> Tensor:
         self.check(name, array)
