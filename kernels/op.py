@@ -43,6 +43,15 @@ class RowOp:
         """The function of one of BACKENDS, imported when it is first asked for."""
         return _body(self.family, self.name, backend)
 
+    def cpu_source(self) -> tuple[str, str]:
+        """Python source that defines `body`, the numba function, and a word on where it is from
+        that changes whenever the function does."""
+        from lava_torch.kernels.table.adapter import digest
+
+        module = f"lava_torch.kernels.{self.family}.cpu"
+        origin = f"{module} {digest(str(import_module(module).__file__))}"
+        return f"from {module} import {self.name} as body\n", origin
+
     def on(self, *args: Argument) -> Row:
         """The operation on these arguments."""
         if len(args) != len(self.arguments):

@@ -1,0 +1,291 @@
+"""The numba bodies. The threads of a run divide the postsynaptic neurons among them, so that each
+sum is taken by one thread in one order, and the result does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from lava_torch.kernels.table.intrinsics import prefetch
+from lava_torch.kernels.table.share import OPTIONS, share
+
+@njit(**OPTIONS)
+def compact(x, spikes, count, thread, threads):
+    if thread != 0:
+        return
+    found = 0
+    start = 0
+    if x.itemsize == 1:  # most are zero: eight at a time are skipped
+        start = x.shape[0] // 8 * 8
+        eights = x[:start].view(np.uint64)
+        for block in range(eights.shape[0]):
+            if eights[block] != np.uint64(0):
+                for i in range(block * 8, block * 8 + 8):
+                    spikes[found] = i
+                    found += x[i] != 0
+    for i in range(start, x.shape[0]):
+        spikes[found] = i
+        found += x[i] != 0
+    count[0] = found
+
+
+@njit(**OPTIONS)
+def dense(spikes, count, x, weights, out, graded, thread, threads):
+    m = weights.shape[0]
+    low, high = share(weights.shape[1], thread, threads)
+    total = count[0]
+    q = 0
+    for b in range(out.shape[0]):
+        row = out[b, low:high]
+        row[:] = 0
+        first, end = b * m, (b + 1) * m
+        # Four rows at a time: the sums are read and written once for all of them.
+        while q + 4 <= total and spikes[q + 3] < end:
+            p0, p1, p2, p3 = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]
+            w0 = weights[np.uint32(p0 - first), low:high]
+            w1 = weights[np.uint32(p1 - first), low:high]
+            w2 = weights[np.uint32(p2 - first), low:high]
+            w3 = weights[np.uint32(p3 - first), low:high]
+            if graded:
+                x0, x1, x2, x3 = x[p0], x[p1], x[p2], x[p3]
+                for i in range(row.shape[0]):
+                    row[i] += (w0[i] * x0 + w1[i] * x1) + (w2[i] * x2 + w3[i] * x3)
+            else:
+                for i in range(row.shape[0]):
+                    row[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
+            q += 4
+        while q < total and spikes[q] < end:
+            w0 = weights[np.uint32(spikes[q] - first), low:high]
+            if graded:
+                x0 = x[spikes[q]]
+                for i in range(row.shape[0]):
+                    row[i] += w0[i] * x0
+            else:
+                for i in range(row.shape[0]):
+                    row[i] += w0[i]
+            q += 1
+
+
+@njit(**OPTIONS)
+def _lower_bound(indices, begin, end, target):
+    """The first place in the ascending indices[begin:end] that is not below `target`."""
+    while begin < end:
+        middle = (begin + end) >> 1
+        if indices[middle] < target:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@njit(**OPTIONS)
+def sparse(spikes, count, x, indptr, indices, values, out, graded, thread, threads):
+    m = indptr.shape[0] - 1
+    low, high = share(out.shape[1], thread, threads)
+    total = count[0]
+    q = 0
+    for b in range(out.shape[0]):
+        sums = out[b]
+        sums[low:high] = 0
+        first, end = b * m, (b + 1) * m
+        while q < total and spikes[q] < end:
+            j = np.uint32(spikes[q] - first)
+            start, stop = indptr[j], indptr[j + np.uint32(1)]
+            following = stop
+            if q + 1 < total:
+                following = indptr[np.uint32((spikes[q + 1] - first) % m)]
+            if threads > 1:
+                start, stop = (
+                    _lower_bound(indices, start, stop, low),
+                    _lower_bound(indices, start, stop, high),
+                )
+            if graded:
+                _add_graded(indices, values, x[spikes[q]], start, stop, following, sums)
+            else:
+                _add(indices, values, start, stop, following, sums)
+            q += 1
+
+
+@njit(**OPTIONS)
+def _add(indices, values, start, stop, following, sums):
+    """sums[indices] += values for one row, whose targets are all different: eight are read before
+    any is written. The row that comes next is fetched meanwhile."""
+    targets, weights = indices[start:stop], values[start:stop]
+    blocks = targets.shape[0] >> 3
+    for block in range(blocks):
+        k = block << 3
+        if (block & 3) == 0:
+            prefetch(indices, following + k)
+            prefetch(values, following + k)
+            prefetch(values, following + k + 16)
+        i0, i1, i2, i3 = targets[k], targets[k + 1], targets[k + 2], targets[k + 3]
+        i4, i5, i6, i7 = targets[k + 4], targets[k + 5], targets[k + 6], targets[k + 7]
+        s0, s1 = sums[i0] + weights[k], sums[i1] + weights[k + 1]
+        s2, s3 = sums[i2] + weights[k + 2], sums[i3] + weights[k + 3]
+        s4, s5 = sums[i4] + weights[k + 4], sums[i5] + weights[k + 5]
+        s6, s7 = sums[i6] + weights[k + 6], sums[i7] + weights[k + 7]
+        sums[i0], sums[i1], sums[i2], sums[i3] = s0, s1, s2, s3
+        sums[i4], sums[i5], sums[i6], sums[i7] = s4, s5, s6, s7
+    for k in range(blocks << 3, targets.shape[0]):
+        sums[targets[k]] += weights[k]
+
+
+@njit(**OPTIONS)
+def _add_graded(indices, values, size, start, stop, following, sums):
+    targets, weights = indices[start:stop], values[start:stop]
+    for k in range(targets.shape[0]):
+        if (k & 31) == 0:
+            prefetch(indices, following + k)
+            prefetch(values, following + k)
+            prefetch(values, following + k + 16)
+        sums[targets[k]] += weights[k] * size
+
+
+@njit(**OPTIONS)
+def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, threads):
+    m = weights.shape[0]
+    slots = ring.shape[1]
+    low, high = share(weights.shape[1], thread, threads)
+    base = (t[0] + 1) % slots
+    total = count[0]
+    q = 0
+    for b in range(ring.shape[0]):
+        sums = ring[b]
+        sums[t[0] % slots, low:high] = 0
+        first, end = b * m, (b + 1) * m
+        while q < total and spikes[q] < end:
+            j = np.uint32(spikes[q] - first)
+            row, late = weights[j], delays[j]
+            for i in range(low, high):
+                slot = base + late[i]
+                slot = slot - slots if slot >= slots else slot
+                if graded:
+                    sums[slot, i] += row[i] * x[spikes[q]]
+                else:
+                    sums[slot, i] += row[i]
+            q += 1
+
+
+@njit(**OPTIONS)
+def sparse_delay(
+    spikes, count, x, indptr, indices, values, delays, ring, t, graded, thread, threads
+):
+    m = indptr.shape[0] - 1
+    slots = ring.shape[1]
+    low, high = share(ring.shape[2], thread, threads)
+    base = (t[0] + 1) % slots
+    total = count[0]
+    q = 0
+    for b in range(ring.shape[0]):
+        sums = ring[b]
+        sums[t[0] % slots, low:high] = 0
+        first, end = b * m, (b + 1) * m
+        while q < total and spikes[q] < end:
+            j = np.uint32(spikes[q] - first)
+            start, stop = indptr[j], indptr[j + np.uint32(1)]
+            following = stop
+            if q + 1 < total:
+                following = indptr[np.uint32((spikes[q + 1] - first) % m)]
+            if threads > 1:
+                start, stop = (
+                    _lower_bound(indices, start, stop, low),
+                    _lower_bound(indices, start, stop, high),
+                )
+            targets, row, late = indices[start:stop], values[start:stop], delays[start:stop]
+            for k in range(targets.shape[0]):
+                if (k & 31) == 0:
+                    prefetch(indices, following + k)
+                    prefetch(values, following + k)
+                    prefetch(values, following + k + 16)
+                    prefetch(delays, following + k)
+                slot = base + late[k]
+                slot = slot - slots if slot >= slots else slot
+                if graded:
+                    sums[np.uint64(slot), targets[k]] += row[k] * x[spikes[q]]
+                else:
+                    sums[np.uint64(slot), targets[k]] += row[k]
+            q += 1
+
+
+@njit(**OPTIONS)
+def ring_send(ring, t, out, thread, threads):
+    low, high = share(out.shape[1], thread, threads)
+    slot = t[0] % ring.shape[1]
+    for b in range(out.shape[0]):
+        out[b, low:high] = ring[b, slot, low:high]
+
+
+@njit(**OPTIONS)
+def ring_load(columns, ring, t, thread, threads):
+    slots = ring.shape[1]
+    low, high = share(ring.shape[2], thread, threads)
+    for b in range(ring.shape[0]):
+        for k in range(slots):
+            slot = (t[0] + 1 + k) % slots
+            for i in range(low, high):
+                ring[b, slot, i] = columns[b, i, k]
+
+
+@njit(**OPTIONS)
+def ring_store(ring, columns, t, thread, threads):
+    slots = ring.shape[1]
+    low, high = share(ring.shape[2], thread, threads)
+    for b in range(ring.shape[0]):
+        for k in range(slots):
+            slot = (t[0] + 1 + k) % slots
+            for i in range(low, high):
+                columns[b, i, k] = ring[b, slot, i]
+
+
+@njit(**OPTIONS)
+def ring_flush(scratch, ring, t, exponent, thread, threads):
+    slots = ring.shape[1]
+    low, high = share(ring.shape[2], thread, threads)
+    left, right = np.int32(max(exponent, 0)), np.int32(max(-exponent, 0))
+    for b in range(ring.shape[0]):
+        ring[b, t[0] % slots, low:high] = 0
+        for slot in range(slots):
+            sums, target = scratch[b, slot, low:high], ring[b, slot, low:high]
+            for i in range(sums.shape[0]):
+                target[i] += np.int32(np.int32(sums[i] << left) >> right)
+                sums[i] = 0
+
+
+@njit(**OPTIONS)
+def conv(
+    spikes, count, x, weights, out,
+    size_x, size_y, channels, padding_x, padding_y, stride_x, stride_y, dilation_x, dilation_y,
+    groups, graded, thread, threads,
+):  # fmt: skip
+    kernel_x, kernel_y, inputs, outputs = weights.shape
+    per_group = outputs // groups
+    # The threads divide the rows of the output.
+    low, high = out.shape[1] * thread // threads, out.shape[1] * (thread + 1) // threads
+    out[:, low:high] = 0
+    item = size_x * size_y * channels
+    for q in range(count[0]):
+        b, place = divmod(spikes[q], item)
+        column, channel = divmod(place, channels)
+        at_x, at_y = divmod(column, size_y)
+        group, channel = divmod(channel, inputs)
+        begin, end = group * per_group, (group + 1) * per_group
+        for k in range(kernel_x):
+            # Where input position o * stride - padding + (K - 1 - k) * dilation is this one.
+            shifted_x = at_x + padding_x - (kernel_x - 1 - k) * dilation_x
+            to_x = shifted_x // stride_x
+            if shifted_x % stride_x != 0 or to_x < low or to_x >= high:
+                continue
+            for h in range(kernel_y):
+                shifted_y = at_y + padding_y - (kernel_y - 1 - h) * dilation_y
+                to_y = shifted_y // stride_y
+                if shifted_y % stride_y != 0 or to_y < 0 or to_y >= out.shape[2]:
+                    continue
+                sums, row = out[b, to_x, to_y, begin:end], weights[k, h, channel, begin:end]
+                if graded:
+                    size = x[spikes[q]]
+                    for i in range(sums.shape[0]):
+                        sums[i] += row[i] * size
+                else:
+                    for i in range(sums.shape[0]):
+                        sums[i] += row[i]

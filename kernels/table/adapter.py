@@ -1,0 +1,108 @@
+"""Adapters: an operation as a C function that unpacks its arguments from a block of int64."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lava_torch.kernels.equation import cache as generated
+from lava_torch.kernels.op import Argument
+from lava_torch.kernels.table import intrinsics
+
+#: How intrinsics names the pointer to each dtype. Conditions are bytes.
+_POINTERS = {
+    torch.bool: "uint8",
+    torch.uint8: "uint8",
+    torch.int8: "int8",
+    torch.int16: "int16",
+    torch.uint16: "uint16",
+    torch.int32: "int32",
+    torch.int64: "int64",
+    torch.float32: "float32",
+    torch.float64: "float64",
+}
+
+_HEADER = """\
+# {origin}
+from numba import carray, cfunc
+from lava_torch.kernels.table import intrinsics as pointer
+{definition}
+
+@cfunc("void(CPointer(int64), int64, int64)", cache=True, error_model="numpy")
+def adapter(block, thread, threads):
+"""
+
+
+def kind_of(argument: Argument) -> tuple[Any, ...]:
+    """What an adapter must know of an argument: dtype and axes of a tensor, or its being a number.
+
+    Raises TypeError for a tensor that a compiled operation cannot read.
+    """
+    if isinstance(argument, bool):
+        return "constant", argument
+    if not isinstance(argument, Tensor):
+        return ("number",)
+    if argument.dtype not in _POINTERS or not argument.is_contiguous():
+        raise TypeError(
+            f"a row takes contiguous tensors of {sorted(map(str, _POINTERS))}; got {argument.dtype} "
+            f"of shape {tuple(argument.shape)} and strides {argument.stride()}."
+        )
+    return "tensor", argument.dtype, argument.ndim
+
+
+def source(kinds: Sequence[tuple[Any, ...]], definition: str, origin: str) -> str:
+    """The module of an adapter. `definition` defines or imports `body(arguments, tid, nth)`."""
+    lines, names, place = [], [], 0
+    for i, kind in enumerate(kinds):
+        if kind[0] == "constant":
+            names.append(repr(kind[1]))
+        elif kind[0] == "number":
+            names.append(f"block[{place}]")
+            place += 1
+        else:
+            _, dtype, ndim = kind
+            shape = "".join(f"block[{place + 1 + axis}], " for axis in range(ndim))
+            lines.append(f"    x{i} = carray(pointer.{_POINTERS[dtype]}(block[{place}]), ({shape}))")
+            names.append(f"x{i}")
+            place += 1 + ndim
+    lines.append(f"    body({', '.join([*names, 'thread', 'threads'])})")
+    return _HEADER.format(origin=origin, definition=definition) + "\n".join(lines) + "\n"
+
+
+def make(op: Any, args: Sequence[Argument]) -> Any:
+    """The adapter of an operation for arguments of these kinds: a numba cfunc with an `address`."""
+    return _make(op, tuple(kind_of(argument) for argument in args))
+
+
+@cache
+def _make(op: Any, kinds: tuple[tuple[Any, ...], ...]) -> Any:
+    definition, origin = op.cpu_source()
+    stem = "row_" + re.sub(r"\W", "_", op.name)
+    return generated.load(stem, source(kinds, definition, origin)).adapter
+
+
+def block(args: Sequence[Argument]) -> list[int]:
+    """The numbers of an argument block, in the order in which an adapter reads them."""
+    numbers: list[int] = []
+    for argument in args:
+        if isinstance(argument, Tensor):
+            numbers += [argument.data_ptr(), *argument.shape]
+        elif not isinstance(argument, bool):
+            numbers.append(int(argument))
+    return numbers
+
+
+@cache
+def digest(*files: str) -> str:
+    """A hash over source files, for numba looks at the adapter's file only, not at what it links."""
+    content = hashlib.sha256()
+    for file in (*files, intrinsics.__file__):
+        content.update(Path(file).read_bytes())
+    return content.hexdigest()[:20]

@@ -1,0 +1,143 @@
+"""A table of rows, ready to run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from lava_torch.kernels.op import Row
+from lava_torch.kernels.table import adapter, loop
+
+#: What a chunk of steps should take: between two chunks Python handles signals.
+CHUNK_SECONDS = 0.03
+MAX_CHUNK = 1 << 40
+
+
+class RowFailed(RuntimeError):
+    """A row wrote to its error slot. `row` is its number in the table, `code` what it wrote."""
+
+    def __init__(self, row: int, code: int) -> None:
+        super().__init__(f"row {row} of the table failed with code {code}")
+        self.row = row
+        self.code = code
+
+
+class Control:
+    """The memory through which a run is told to stop, from any thread, and says that it failed."""
+
+    def __init__(self) -> None:
+        # In the middle of twice the room, so that its words share no cache line with another's.
+        self._words = np.zeros(3 * loop.STATE, np.int64)
+        self.address = self._words.ctypes.data + loop.STATE * loop.WORD
+        self._state = self._words[loop.STATE :]
+
+    def request_stop(self) -> None:
+        self._state[loop.STOP] = 1
+
+    def clear(self) -> None:
+        self._state[: loop.STATE] = 0
+
+    @property
+    def stop_requested(self) -> bool:
+        return bool(self._state[loop.STOP])
+
+    @property
+    def failed_row(self) -> int | None:
+        number = int(self._state[loop.FAILED])
+        return number - 1 if number else None
+
+    def begin(self) -> None:
+        """Forget what the last chunk left, but not a request to stop."""
+        self._state[loop.ARRIVED] = self._state[loop.GO] = self._state[loop.FAILED] = 0
+
+
+class Program:
+    """Rows with their adapters and argument blocks.
+
+    It holds on to the tensors that its addresses point to. `clock` is int64 of one element, the
+    number of the last step. Raises TypeError for tensors that no adapter can read.
+    """
+
+    def __init__(self, rows: Sequence[Row], clock: Tensor) -> None:
+        self.rows = tuple(rows)
+        self.clock = clock
+        self._adapters = [adapter.make(row.op, row.args) for row in rows]
+        blocks = [adapter.block(row.args) for row in rows]
+        starts = np.cumsum([0, *map(len, blocks)])
+        self._blocks = np.array([number for block in blocks for number in block] or [0], np.int64)
+        self.table = np.zeros((len(rows), loop.COLUMNS), np.int64)
+        for q, row in enumerate(self.rows):
+            address = self._blocks.ctypes.data + int(starts[q]) * loop.WORD
+            slot = _error_slot(row)
+            self.table[q] = (
+                self._adapters[q].address,
+                address,
+                0 if slot is None else slot.data_ptr(),
+                row.period,
+                row.offset % max(row.period, 1),
+            )
+        self._seconds_a_step = 0.0
+
+    @property
+    def fallible(self) -> bool:
+        return bool(self.table[:, loop.ERROR].any())
+
+    def run(self, steps: int, control: Control, threads: int = 1) -> int:
+        """Run up to `steps` steps, fewer if a stop is requested; return how many were finished.
+
+        It comes back to Python after each chunk of about 30 ms. Raises RowFailed if a row did; the
+        clock then stands at the step that was not finished.
+        """
+        done = 0
+        while done < steps and not control.stop_requested:
+            chunk = min(steps - done, self._chunk())
+            finished = self._run_chunk(chunk, control, threads)
+            done += finished
+            if control.failed_row is not None:
+                slot = _error_slot(self.rows[control.failed_row])
+                raise RowFailed(control.failed_row, int(slot))
+        return done
+
+    def _chunk(self) -> int:
+        if self._seconds_a_step == 0.0:
+            return 1
+        return max(1, min(int(CHUNK_SECONDS / self._seconds_a_step), MAX_CHUNK))
+
+    def _run_chunk(self, steps: int, control: Control, threads: int) -> int:
+        control.begin()
+        before, start = int(self.clock), time.perf_counter()
+        if threads == 1:
+            loop.run(self.table, steps, control.address, self.clock.data_ptr())
+        else:
+            _run_on(threads, self.table, steps, control.address, self.clock.data_ptr())
+        finished = int(self.clock) - before - (control.failed_row is not None)
+        if finished:
+            # The first steps are slower than the rest, so that chunks grow with what is measured.
+            self._seconds_a_step = (time.perf_counter() - start) / finished
+        return finished
+
+
+def _error_slot(row: Row) -> Tensor | None:
+    if "error" not in row.op.arguments:
+        return None
+    return row.args[row.op.arguments.index("error")]
+
+
+def _run_on(threads: int, table: np.ndarray, steps: int, state: int, clock: int) -> None:
+    from lava_torch.kernels.table import parallel
+
+    others = [
+        threading.Thread(
+            target=parallel.run_together, args=(table, steps, state, clock, thread, threads)
+        )
+        for thread in range(1, threads)
+    ]
+    for other in others:
+        other.start()
+    parallel.run_together(table, steps, state, clock, 0, threads)
+    for other in others:
+        other.join()
