@@ -42,8 +42,8 @@ RING_STORE = _op("ring_store", "ring columns t", "columns")
 RING_FLUSH = _op("ring_flush", "scratch ring t exponent", "scratch ring")
 #: Convolution (flipped kernel, zero padding) of x (B, X, Y, C_in) into out (B, X', Y', C_out), as
 #: the spikes say. weights (KX, KY, C_in / groups, C_out), not flipped: out at o gets weights[k]
-#: of input position o * stride - padding + (K - 1 - k) * dilation. The numbers: X, Y, C_in, padding,
-#: stride and dilation of each axis, groups.
+#: of input position o * stride - padding + (K - 1 - k) * dilation. The numbers: X, Y, C_in, then
+#: padding, stride and dilation of each axis, groups.
 CONV = _op(
     "conv",
     "spikes count x weights out size_x size_y channels padding_x padding_y stride_x stride_y "

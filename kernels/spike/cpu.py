@@ -10,6 +10,7 @@ from numba import njit
 from lava_torch.kernels.table.intrinsics import prefetch
 from lava_torch.kernels.table.share import OPTIONS, share
 
+
 @njit(**OPTIONS)
 def compact(x, spikes, count, thread, threads):
     if thread != 0:

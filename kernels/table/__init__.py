@@ -6,6 +6,7 @@ block of addresses, sizes and numbers; the adapters lie in the cache folder. The
 its control flag and its barrier between threads, is one more cached function.
 """
 
-from lava_torch.kernels.table.program import Control, Program, RowFailed
+from lava_torch.kernels.table.control import Control
+from lava_torch.kernels.table.program import Program, RowFailed
 
 __all__ = ["Control", "Program", "RowFailed"]

@@ -51,8 +51,8 @@ def kind_of(argument: Argument) -> tuple[Any, ...]:
         return ("number",)
     if argument.dtype not in _POINTERS or not argument.is_contiguous():
         raise TypeError(
-            f"a row takes contiguous tensors of {sorted(map(str, _POINTERS))}; got {argument.dtype} "
-            f"of shape {tuple(argument.shape)} and strides {argument.stride()}."
+            f"a row takes contiguous tensors of {sorted(map(str, _POINTERS))}; got "
+            f"{argument.dtype} of shape {tuple(argument.shape)} and strides {argument.stride()}."
         )
     return "tensor", argument.dtype, argument.ndim
 
@@ -69,7 +69,9 @@ def source(kinds: Sequence[tuple[Any, ...]], definition: str, origin: str) -> st
         else:
             _, dtype, ndim = kind
             shape = "".join(f"block[{place + 1 + axis}], " for axis in range(ndim))
-            lines.append(f"    x{i} = carray(pointer.{_POINTERS[dtype]}(block[{place}]), ({shape}))")
+            lines.append(
+                f"    x{i} = carray(pointer.{_POINTERS[dtype]}(block[{place}]), ({shape}))"
+            )
             names.append(f"x{i}")
             place += 1 + ndim
     lines.append(f"    body({', '.join([*names, 'thread', 'threads'])})")
@@ -101,7 +103,7 @@ def block(args: Sequence[Argument]) -> list[int]:
 
 @cache
 def digest(*files: str) -> str:
-    """A hash over source files, for numba looks at the adapter's file only, not at what it links."""
+    """A hash over source files: numba looks at the adapter's file only, not at what it links."""
     content = hashlib.sha256()
     for file in (*files, intrinsics.__file__):
         content.update(Path(file).read_bytes())

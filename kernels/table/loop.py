@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
+from lava_torch.kernels.table.control import FAILED, STOP, WORD
 from lava_torch.kernels.table.intrinsics import atomic_load, atomic_store, call_adapter
 
 #: Columns of a table's rows: addresses of adapter, argument block and error slot (0: none), and the
 #: period and offset of the steps that the row runs in.
 ADAPTER, BLOCK, ERROR, PERIOD, OFFSET = range(5)
 COLUMNS = 5
-
-#: Places in the shared state of a run, in int64; each has a cache line of its own.
-STOP, ARRIVED, GO, FAILED = 0, 8, 16, 24
-STATE = 32
-WORD = 8
 
 _LOOP = {"cache": True, "nogil": True, "error_model": "numpy"}
 

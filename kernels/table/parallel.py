@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numba import njit, types
 
+from lava_torch.kernels.table.control import ARRIVED, FAILED, GO, STOP, WORD
 from lava_torch.kernels.table.intrinsics import (
     atomic_add,
     atomic_load,
@@ -11,18 +12,7 @@ from lava_torch.kernels.table.intrinsics import (
     call_adapter,
     spin_pause,
 )
-from lava_torch.kernels.table.loop import (
-    ADAPTER,
-    ARRIVED,
-    BLOCK,
-    ERROR,
-    FAILED,
-    GO,
-    OFFSET,
-    PERIOD,
-    STOP,
-    WORD,
-)
+from lava_torch.kernels.table.loop import ADAPTER, BLOCK, ERROR, OFFSET, PERIOD
 
 #: How often a waiting thread looks before it lets others have the core.
 SPINS = 2000

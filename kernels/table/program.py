@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.table import adapter, loop
+from lava_torch.kernels.table.control import WORD, Control
 
 #: What a chunk of steps should take: between two chunks Python handles signals.
 CHUNK_SECONDS = 0.03
@@ -24,35 +25,6 @@ class RowFailed(RuntimeError):
         super().__init__(f"row {row} of the table failed with code {code}")
         self.row = row
         self.code = code
-
-
-class Control:
-    """The memory through which a run is told to stop, from any thread, and says that it failed."""
-
-    def __init__(self) -> None:
-        # In the middle of twice the room, so that its words share no cache line with another's.
-        self._words = np.zeros(3 * loop.STATE, np.int64)
-        self.address = self._words.ctypes.data + loop.STATE * loop.WORD
-        self._state = self._words[loop.STATE :]
-
-    def request_stop(self) -> None:
-        self._state[loop.STOP] = 1
-
-    def clear(self) -> None:
-        self._state[: loop.STATE] = 0
-
-    @property
-    def stop_requested(self) -> bool:
-        return bool(self._state[loop.STOP])
-
-    @property
-    def failed_row(self) -> int | None:
-        number = int(self._state[loop.FAILED])
-        return number - 1 if number else None
-
-    def begin(self) -> None:
-        """Forget what the last chunk left, but not a request to stop."""
-        self._state[loop.ARRIVED] = self._state[loop.GO] = self._state[loop.FAILED] = 0
 
 
 class Program:
@@ -71,7 +43,7 @@ class Program:
         self._blocks = np.array([number for block in blocks for number in block] or [0], np.int64)
         self.table = np.zeros((len(rows), loop.COLUMNS), np.int64)
         for q, row in enumerate(self.rows):
-            address = self._blocks.ctypes.data + int(starts[q]) * loop.WORD
+            address = self._blocks.ctypes.data + int(starts[q]) * WORD
             slot = _error_slot(row)
             self.table[q] = (
                 self._adapters[q].address,
@@ -93,13 +65,15 @@ class Program:
         clock then stands at the step that was not finished.
         """
         done = 0
-        while done < steps and not control.stop_requested:
+        while done < steps and not control.requested:
             chunk = min(steps - done, self._chunk())
             finished = self._run_chunk(chunk, control, threads)
             done += finished
             if control.failed_row is not None:
                 slot = _error_slot(self.rows[control.failed_row])
-                raise RowFailed(control.failed_row, int(slot))
+                code = int(slot)
+                slot.zero_()
+                raise RowFailed(control.failed_row, code)
         return done
 
     def _chunk(self) -> int:

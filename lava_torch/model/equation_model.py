@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,10 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
+from lava_torch.kernels.equation.graph import NUMBER
+from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
 from lava_torch.model.errors import VarInitError
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -88,6 +92,48 @@ class EquationModel(TorchProcessModel):
             else:
                 self._buffers[name] = value
         return sent
+
+    def rows_obstacle(self) -> str | None:
+        ports = {**self.binding.in_shapes, **self.binding.out_shapes}
+        size = max((math.prod(shape) for shape in ports.values()), default=0)
+        for name in (*self.equation.arguments, *self.returns):
+            elements = math.prod(ports.get(name) or getattr(self, name).shape)
+            state = name in self.returns and name not in ports
+            if state and elements != size * (self.batch_size or 1):
+                return f"Var '{name}' has {elements} elements, the neurons are {size}"
+        return None
+
+    @rows_of("step", "_value", "_evaluate")
+    def step_rows(self, rows: Rows) -> None:
+        arguments = self.equation.arguments
+        sources = [self._sources(name, rows) for name in arguments]
+        graph = self.equation.trace(self.compute_dtype)
+        results: list[Tensor | int] = []
+        for name, out, kind in zip(self.returns, self._sends, graph.output_kinds, strict=True):
+            if out:
+                # A spike is a byte: the rows that follow read four times less.
+                dtype = self.compute_dtype if kind == NUMBER else torch.uint8
+                size = math.prod(self.binding.out_shapes[name])
+                results.append(rows.scratch((rows.batch, size), dtype))
+                rows.send(name, results[-1])
+            elif name in arguments and arguments.index(name) in graph.used:
+                results.append(arguments.index(name))
+            else:
+                results.append(rows.var(name))
+        rows.add(equation_row(self.equation, self.compute_dtype, sources, results, rows.clock))
+
+    def _sources(self, name: str, rows: Rows) -> list[Source]:
+        if name in self.binding.in_shapes:
+            found = rows.messages(name)
+            if not found:
+                size = math.prod(self.binding.in_shapes[name])
+                return [Source(rows.scratch((size,), self.compute_dtype), ROW)]
+            return [Source(m.tensor, TIME if m.time else FULL) for m in found]
+        value = rows.var(name)
+        if self.is_shared(name):
+            flat = value.view(-1)
+            return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
+        return [Source(value, FULL)]
 
     def _value(self, name: str) -> Tensor:
         if name in self._buffers:

@@ -73,6 +73,9 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     before a run of the steps first..last (raise there to refuse it), `drain()` on the host after
     each chunk of at most `chunk_limit` steps, `setup()` once the buffers exist.
 
+    A model may also say what it does as rows of a table, `step_rows(rows)` for `step` and so on
+    (see `lava_torch.model.rows`): a network all of whose models do is run without Python.
+
     Class attributes
     ----------------
     dtype : dtype of the Vars. None: torch.int32 for a model whose only precision tag is "fixed_pt",
@@ -200,6 +203,15 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def room(self, first: int) -> int | None:
         """How many steps from step `first` on the model can take; None: any number."""
         return None
+
+    def rows_obstacle(self) -> str | None:
+        """Why the model's rows (see `lava_torch.model.rows`) cannot stand for its step; None if
+        they can."""
+        return None
+
+    def row_key(self) -> tuple:
+        """The numbers that the model's rows were made with; others call for other rows."""
+        return ()
 
     def begin_run(self, first: int, last: int) -> None:
         """Called on the host before the steps first..last run."""

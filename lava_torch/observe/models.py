@@ -10,6 +10,8 @@ from torch import Tensor
 from lava_torch.core.decorator import implements, requires
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels.message import RECORD
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.observe.monitor import Monitor
 
@@ -68,6 +70,23 @@ class MonitorModel(TorchProcessModel):
         for port, record in self._of_port.items():
             if port in self.binding.ref_shapes:
                 self._write(record, self.read(port))
+
+    @rows_of("absorb", "_write")
+    def absorb_rows(self, rows: Rows) -> None:
+        for port, record in self._of_port.items():
+            if port in self.binding.in_shapes:
+                self._add_row(rows, rows.whole(port), record)
+
+    @rows_of("manage", "_write")
+    def manage_rows(self, rows: Rows) -> None:
+        for port, record in self._of_port.items():
+            if port in self.binding.ref_shapes:
+                self._add_row(rows, rows.read(port), record)
+
+    def _add_row(self, rows: Rows, value: Tensor, record: str) -> None:
+        # (T, *row) lies by rows already.
+        kept = self._buffers[record]
+        rows.add(RECORD.on(value.view(-1), kept.view(kept.shape[0], -1), rows.clock))
 
     def _write(self, record: str, row: Tensor) -> None:
         rows = self._buffers[record]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,8 @@ from torch import Tensor
 from lava_torch.core.decorator import implements, requires
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels.message import PROBE, PROBE_MEAN
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.observe.event_thread import to_host
 from lava_torch.observe.tensorboard import Probe
@@ -72,6 +76,16 @@ class ProbeModel(TorchProcessModel):
         if self._reads_var:
             self._write(self.read("target"))
 
+    @rows_of("absorb", "_write", "_row", "_of_item")
+    def absorb_rows(self, rows: Rows) -> None:
+        if not self._reads_var:
+            self._add_row(rows, rows.whole("target"))
+
+    @rows_of("manage", "_write", "_row", "_of_item")
+    def manage_rows(self, rows: Rows) -> None:
+        if self._reads_var:
+            self._add_row(rows, rows.read("target"))
+
     # -- inner ------------------------------------------------------------------------------------
 
     def _no_message(self) -> Tensor:
@@ -119,6 +133,17 @@ class ProbeModel(TorchProcessModel):
         slot = slot.reshape(1)
         self._ring.index_copy_(0, slot, self._row(value).to(self._ring.dtype)[None])
         self._ring_steps.index_copy_(0, slot, t.reshape(1))
+
+    def _add_row(self, rows: Rows, value: Tensor) -> None:
+        """The same as `_write`, in the steps that count."""
+        every, ring = self._stream.every, self._ring.view(len(self._ring), -1)
+        x = (value if self._item is None else value[self._item]).reshape(-1)
+        if self._selected is not None and self._selected.numel() == 0:
+            row = PROBE_MEAN.on(x, ring, self._ring_steps, rows.clock, every)
+        else:
+            index = torch.from_numpy(self._elements.astype(np.int32)).to(x.device)
+            row = PROBE.on(x, index, ring, self._ring_steps, rows.clock, every)
+        rows.add(replace(row, period=every))
 
     def _collect(self, last: int | None) -> None:
         """Hand on the rows of the steps up to `last`: later ones were begun but not finished."""

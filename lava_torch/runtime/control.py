@@ -2,21 +2,6 @@
 
 from __future__ import annotations
 
-import threading
+from lava_torch.kernels.table import Control
 
-
-class Control:
-    """A request to pause or stop, which a stepper honours between two steps."""
-
-    def __init__(self) -> None:
-        self._requested = threading.Event()
-
-    @property
-    def requested(self) -> bool:
-        return self._requested.is_set()
-
-    def request(self) -> None:
-        self._requested.set()
-
-    def clear(self) -> None:
-        self._requested.clear()
+__all__ = ["Control"]

@@ -16,9 +16,6 @@ from lava_torch.runtime.steppers import make_stepper
 
 log = logging.getLogger("lava_torch")
 
-#: Steps between two looks at the host: observers are drained, signals handled.
-CHUNK = 1000
-
 
 class Runtime:
     """Runs one compiled network.
@@ -173,7 +170,7 @@ class Runtime:
 
     def _run(self, steps: int | None) -> None:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
-        chunk = min([CHUNK, *limits])
+        chunk = min([self.stepper.chunk, *limits])
         left = steps
         while (left is None or left > 0) and not self._control.requested:
             wanted = self._begin_chunk(chunk) if left is None else min(chunk, left)

@@ -10,7 +10,10 @@ from torch.nn import functional
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels import message, spike
 from lava_torch.kernels.equation import Smooth
+from lava_torch.kernels.op import Row
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.dense.process import Dense
@@ -29,6 +32,7 @@ class DenseModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
+    last_axis_outermost = ("weights",)
 
     def setup(self) -> None:
         # Smooth spikes, for gradients that finite differences check, are numbers between 0 and 1.
@@ -51,6 +55,22 @@ class DenseModel(TorchProcessModel):
     def absorb(self, s_in: Tensor) -> None:
         self.a_buff = self.propagate(s_in if self.graded or self._smooth else binary(s_in))
 
+    @rows_of("emit")
+    def emit_rows(self, rows: Rows) -> None:
+        rows.send("a_out", rows.var("a_buff"), state=True)
+
+    def row_key(self) -> tuple:
+        return (self.graded,)
+
+    def _sum_row(self, rows: Rows) -> Row:
+        """The weighted sum of what arrives, written over `a_buff`."""
+        events = rows.events("s_in")
+        graded = self.graded or self._smooth
+        return spike.DENSE.on(
+            events.spikes, events.count, events.x, rows.outermost("weights"), rows.var("a_buff"),
+            graded,
+        )  # fmt: skip
+
     def propagate(self, s_in: Tensor) -> Tensor:
         raise TypeError(f"{type(self).__name__} must define propagate(s_in) -> activation.")
 
@@ -63,6 +83,10 @@ class DenseModelFloat(DenseModel):
 
     def propagate(self, s_in: Tensor) -> Tensor:
         return functional.linear(s_in, self.weights)
+
+    @rows_of("absorb", "propagate")
+    def absorb_rows(self, rows: Rows) -> None:
+        rows.add(self._sum_row(rows))
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
@@ -105,6 +129,12 @@ class DenseModelFixed(DenseModel):
         if self.quantized_training:
             return self._trained_linear(s_in)
         return shift_sum(self._exact_linear(s_in), self.weight_exp)
+
+    @rows_of("absorb", "propagate")
+    def absorb_rows(self, rows: Rows) -> None:
+        rows.add(self._sum_row(rows))
+        if self.weight_exp != 0:
+            rows.add(message.SHIFT.on(rows.var("a_buff").view(-1), self.weight_exp))
 
     def _trained_linear(self, s_in: Tensor) -> Tensor:
         """The same number as fixed point sends, in floating point and with a gradient. Before the

@@ -11,7 +11,9 @@ from torch import Tensor
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels import message
 from lava_torch.model.errors import VarInitError
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.io import sink, source
 
@@ -20,6 +22,7 @@ class SourceModel(TorchProcessModel):
     """Sends data[..., (t - 1) % T]."""
 
     kept = ("data",)
+    last_axis_outermost = ("data",)
 
     def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
         items = np.shape(init)[0] if self.proc_params.get("batched") and np.ndim(init) else None
@@ -34,15 +37,27 @@ class SourceModel(TorchProcessModel):
         row = (self.time_step - 1) % self.data.shape[-1]
         return self.data.index_select(-1, row.reshape(1)).squeeze(-1)
 
+    @rows_of("emit")
+    def emit_rows(self, rows: Rows) -> None:
+        data = rows.outermost("data")
+        rows.send("s_out", data.reshape(data.shape[0], rows.batch, -1), time=True)
+
 
 class SinkModel(TorchProcessModel):
     """Writes data[..., (t - 1) % buffer], in place: a record is not state that a gradient needs."""
 
     recorder = True
+    last_axis_outermost = ("data",)
 
     def absorb(self, a_in: Tensor) -> None:
         row = (self.time_step - 1) % self.data.shape[-1]
         self.data.index_copy_(-1, row.reshape(1), a_in.unsqueeze(-1).to(self.data.dtype))
+
+    @rows_of("absorb")
+    def absorb_rows(self, rows: Rows) -> None:
+        data = rows.outermost("data")
+        record = data.reshape(data.shape[0], -1)
+        rows.add(message.RECORD.on(rows.whole("a_in").view(-1), record, rows.clock))
 
 
 @implements(proc=source.RingBuffer, protocol=LoihiProtocol)

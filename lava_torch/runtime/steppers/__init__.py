@@ -6,8 +6,11 @@ from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.eager import EagerStepper
+from lava_torch.runtime.steppers.table import TableStepper
 
-STEPPERS: dict[str, type[Stepper]] = {stepper.name: stepper for stepper in (EagerStepper,)}
+STEPPERS: dict[str, type[Stepper]] = {
+    stepper.name: stepper for stepper in (TableStepper, EagerStepper)
+}
 
 
 def make_stepper(network: Network, name: str = "auto") -> Stepper:

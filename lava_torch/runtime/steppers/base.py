@@ -14,6 +14,8 @@ class Stepper(ABC):
 
     #: What `run_cfg.stepper` calls it.
     name: ClassVar[str]
+    #: The most steps that it is asked for at once: between two calls signals are handled.
+    chunk: ClassVar[int] = 1000
 
     def __init__(self, network: Network) -> None:
         self.network = network

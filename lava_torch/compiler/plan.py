@@ -1,0 +1,306 @@
+"""From a network to a plan: the rows of a table that do what a step does, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from torch import Tensor
+
+from lava_torch.compiler.network import Network
+from lava_torch.compiler.wiring import Key, Wire
+from lava_torch.kernels import message, spike
+from lava_torch.kernels.op import Row
+from lava_torch.model.rows import Events, Message, rows_method
+from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.model.values import outermost_last
+from lava_torch.model.view import View
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A row, and whose it is: the Process and the phase, for error messages."""
+
+    row: Row
+    node: str
+    phase: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a step does, as rows.
+
+    `before` and `after` run once before and after each run of steps. `clock` is int64 (1,), the
+    network's own time step. All tensors are those of the network, or made for the plan.
+    """
+
+    rows: tuple[Owned, ...]
+    before: tuple[Row, ...]
+    after: tuple[Row, ...]
+    clock: Tensor
+
+
+def plan_obstacle(network: Network) -> str | None:
+    """Why a network cannot become a plan, in words; None if it can."""
+    for name, model in network.models.items():
+        if model.quantized_training:
+            return f"Process '{name}' trains fixed-point numbers in floating point"
+        for method in ("step", "emit", "absorb", "learn", "manage"):
+            if callable(getattr(model, method, None)) and rows_method(model, method) is None:
+                return (
+                    f"{type(model).__name__}, the model of Process '{name}', has no {method}_rows "
+                    f"that say what its {method} does"
+                )
+        reason = model.rows_obstacle()
+        if reason:
+            return f"Process '{name}': {reason}"
+        for port, read in model._reads.items():
+            if read.var in read.model.sparse:
+                return f"RefPort '{name}.{port}' reads a sparse Var"
+    return None
+
+
+def make_plan(network: Network) -> Plan:
+    """The plan of a network whose models are prepared, on its device.
+
+    Raises TypeError for a buffer that has no place in a plan, such as one that is a view.
+    """
+    return _Planner(network).plan()
+
+
+class _Planner:
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.batch = network.clock.batch_size or 1
+        self.clock = network.clock.time_step.view(1)
+        self.rows: list[Owned] = []
+        self.before: list[Row] = []
+        self.after: list[Row] = []
+        self.sent: dict[Key, Message] = {}
+        self.lists: dict[int, Events] = {}
+        self.refreshed: dict[str, list[Row]] = {}
+        self.taken: dict[Message, Tensor] = {}
+
+    def plan(self) -> Plan:
+        wires = self.network._wires
+        models = self.network.models
+        for wire in (w for w in wires if w.sends):
+            self._call(wire.node, "spiking", "step" if wire.receives else "emit", wire)
+        absorbing = [w for w in wires if w.receives and not w.sends]
+        # What a sender overwrites in its absorb must have been read before.
+        absorbing.sort(key=lambda w: callable(getattr(models[w.node], "emit", None)))
+        for wire in absorbing:
+            self._call(wire.node, "spiking", "absorb", wire)
+        for name in self.network._learners:
+            self._call(name, "learning", "learn", None)
+        for name in self.network._managers:
+            self._call(name, "post-management", "manage", None)
+        return Plan(tuple(self.rows), tuple(self.before), tuple(self.after), self.clock)
+
+    def _call(self, node: str, phase: str, method: str, wire: Wire | None) -> None:
+        model = self.network.models[node]
+        getattr(model, f"{method}_rows")(_ModelRows(self, node, model, phase, method, wire))
+
+
+@dataclass
+class _ModelRows:
+    """`lava_torch.model.rows.Rows` for one method of one model."""
+
+    planner: _Planner
+    node: str
+    model: TorchProcessModel
+    phase: str
+    method: str
+    wire: Wire | None
+    clock: Tensor = field(init=False)
+    batch: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock, self.batch = self.planner.clock, self.planner.batch
+
+    def add(self, row: Row) -> None:
+        self.planner.rows.append(Owned(row, self.node, self.phase))
+
+    def before(self, row: Row) -> None:
+        self.planner.before.append(row)
+
+    def after(self, row: Row) -> None:
+        self.planner.after.append(row)
+        self.planner.refreshed.setdefault(self.node, []).append(row)
+
+    def scratch(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.zeros(shape, dtype=dtype, device=self.clock.device)
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    def send(self, port: str, tensor: Tensor, time: bool = False, state: bool = False) -> None:
+        key, _ = self._wired.outputs[port]
+        self.planner.sent[key] = Message(tensor, time, state)
+        if state and self._read_by_absorb(key):
+            self.planner.sent[key] = Message(self._copied(tensor))
+
+    def messages(self, port: str) -> list[Message]:
+        found = []
+        for source, view in self._links(port):
+            sent = self.planner.sent.get(source)
+            if sent is not None:
+                found.append(sent if view is None else self._viewed(sent, source, view))
+        return found
+
+    def whole(self, port: str) -> Tensor:
+        found = [self._at_this_step(m) for m in self.messages(port)]
+        size = prod(self.model.binding.in_shapes[port])
+        if len(found) == 1 and self._fits(found[0].dtype):
+            return found[0]
+        total = self.scratch((self.batch, size), self.model.compute_dtype)
+        for i, part in enumerate(found):
+            op = message.COPY if i == 0 else message.ACCUMULATE
+            self.add(op.on(part.view(-1), total.view(-1)))
+        return total
+
+    def _fits(self, dtype: torch.dtype) -> bool:
+        """Whether the model's rows can read a message of this dtype as it is."""
+        exact = (torch.bool, torch.uint8, self.model.compute_dtype)
+        return dtype in exact or self.model.recorder
+
+    def events(self, port: str) -> Events:
+        x = self.whole(port).view(-1)
+        known = self.planner.lists.get(x.data_ptr()) if x.numel() else None
+        if known is None:
+            spikes = self.scratch(tuple(x.shape), torch.int32)
+            known = Events(spikes, self.scratch((1,), torch.int32), x)
+            self.planner.lists[x.data_ptr()] = known
+            self.add(spike.COMPACT.on(x, known.spikes, known.count))
+        return known
+
+    @property
+    def _wired(self) -> Wire:
+        if self.wire is None:
+            raise TypeError(f"Process '{self.node}' sends and receives in the spiking phase only.")
+        return self.wire
+
+    def _links(self, port: str) -> Sequence[tuple[Key, View | None]]:
+        return next(links for name, _, links in self._wired.inputs if name == port)
+
+    def _read_by_absorb(self, key: Key) -> bool:
+        """Whether a model that overwrites its own messages reads this one as it does so."""
+        network = self.planner.network
+        return any(
+            source == key
+            for wire in network._wires
+            if wire.receives and not wire.sends and callable(_emit(network.models[wire.node]))
+            for _, _, links in wire.inputs
+            for source, _ in links
+        )
+
+    def _copied(self, tensor: Tensor) -> Tensor:
+        copy = self.scratch(tuple(tensor.shape), tensor.dtype)
+        self.add(message.COPY.on(tensor.view(-1), copy.view(-1)))
+        return copy
+
+    def _at_this_step(self, sent: Message) -> Tensor:
+        if not sent.time:
+            return sent.tensor
+        if sent not in self.planner.taken:
+            row = self.scratch((self.batch, sent.size), sent.tensor.dtype)
+            self.planner.taken[sent] = row
+            self.add(message.SOURCE_ROW.on(sent.tensor, self.clock, row))
+        return self.planner.taken[sent]
+
+    def _viewed(self, sent: Message, source: Key, view: View) -> Message:
+        """The message through virtual ports: as it lies, or its elements gathered."""
+        network = self.planner.network
+        shape = network.models[source[0]].binding.out_shapes[source[1]]
+        index = _index(view, _numbers(shape))
+        if torch.equal(index, torch.arange(sent.size, dtype=torch.int32)):
+            return sent
+        x = self._at_this_step(sent)
+        seen = self.scratch((self.batch, len(index)), x.dtype)
+        self.add(message.GATHER.on(x, index.to(x.device), seen))
+        return Message(seen)
+
+    # -- Vars -------------------------------------------------------------------------------------
+
+    def var(self, name: str) -> Tensor:
+        return _rows_of_var(self.model, name, self.planner.network.clock.batch_size)
+
+    def outermost(self, name: str) -> Tensor:
+        value = getattr(self.model, name)
+        _put(self.model, name, value, outermost_last)
+        return getattr(self.model, name).detach().movedim(-1, 0)
+
+    def read(self, ref_port: str) -> Tensor:
+        source = self.model._reads.get(ref_port)
+        if source is None:
+            return self.scratch((self.batch, prod(self.model.binding.ref_shapes[ref_port])),
+                                self.model.compute_dtype)  # fmt: skip
+        for row in self.planner.refreshed.get(source.model.binding.name, []):
+            self.add(row)
+        value, batch_size = getattr(source.model, source.var), self.planner.network.clock.batch_size
+        batched = batch_size is not None and not source.model.is_shared(source.var)
+        if source.var in source.model.last_axis_outermost:
+            _put(source.model, source.var, value, outermost_last)
+            x = getattr(source.model, source.var).detach().movedim(-1, 0)
+            index = _index(source.view, _numbers(tuple(x.shape)).movedim(0, -1))
+            x = x.reshape(1, -1)
+        else:
+            x = _rows_of_var(source.model, source.var, batch_size)
+            index = _index(source.view, _numbers(tuple(value.shape[int(batched) :])))
+        if torch.equal(index, torch.arange(x.shape[-1], dtype=torch.int32)):
+            return x
+        seen = self.scratch((x.shape[0], len(index)), x.dtype)
+        self.add(message.GATHER.on(x, index.to(x.device), seen))
+        return seen.view(batch_size if batched else 1, -1)
+
+
+def _emit(model: TorchProcessModel) -> Callable | None:
+    return getattr(model, "emit", None)
+
+
+def _numbers(shape: tuple[int, ...]) -> Tensor:
+    """1, 2, 3, ... in the order of memory."""
+    return torch.arange(1, prod(shape) + 1, dtype=torch.int64).reshape(shape)
+
+
+def _index(view: View, numbers: Tensor) -> Tensor:
+    """Which element lands at each place, -1 for none: int32, on the host."""
+    return (view.apply(numbers).reshape(-1) - 1).to(torch.int32)
+
+
+def _rows_of_var(model: TorchProcessModel, name: str, batch_size: int | None) -> Tensor:
+    _put(model, name, getattr(model, name), _by_rows)
+    value = getattr(model, name).detach()
+    batched = batch_size is not None and not model.is_shared(name)
+    return value.view(value.shape[0] if batched else 1, -1)
+
+
+def _by_rows(value: Tensor) -> Tensor:
+    return value.contiguous()
+
+
+def _put(
+    model: TorchProcessModel, name: str, value: Tensor, layout: Callable[[Tensor], Tensor]
+) -> None:
+    """Let a Var lie in memory as a row needs it; its values and its tensor's name stay."""
+    laid = layout(value.detach())
+    if laid.data_ptr() == value.data_ptr() and laid.stride() == value.stride():
+        return
+    if name in model._parameters:
+        model._parameters[name].data = laid
+    else:
+        model._buffers[name] = laid
+
+
+def signature(network: Network) -> tuple:
+    """What a plan depends on besides the network's structure: where its tensors lie, and the
+    numbers that its models put into rows. A plan is stale when this has changed."""
+    pointers = [
+        value.data_ptr()
+        for model in network.models.values()
+        for value in (*model._buffers.values(), *model._parameters.values())
+        if value is not None
+    ]
+    keys = [model.row_key() for model in network.models.values()]
+    return (network.clock.time_step.data_ptr(), *pointers, *keys)
