@@ -1,0 +1,367 @@
+"""The table stepper: the same results as the eager one, and addresses that never go stale."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import lava_torch as lt
+from lava_torch.core import implements, tag
+from lava_torch.kernels.op import RowOp
+from lava_torch.model.rows import rows_of
+from lava_torch.runtime.steppers.table import TableStepper
+
+STEPS = 30
+TAGS = [pytest.param("floating_pt", id="floating"), pytest.param("fixed_pt", id="fixed")]
+
+
+def neurons(tag: str, shape: tuple[int, ...], name: str, **changes) -> lt.LIF:
+    values = {"du": 0.3, "dv": 0.1, "vth": 1.0, "bias_mant": 0.1}
+    if tag == "fixed_pt":
+        values = {"du": 1000, "dv": 300, "vth": 40, "bias_mant": 300, "bias_exp": 2}
+    return lt.LIF(shape=shape, name=name, **{**values, **changes})
+
+
+def weights(tag: str, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    drawn = rng.normal(0, 1, shape)
+    return np.rint(drawn * 60).clip(-254, 254).astype(int) if tag == "fixed_pt" else drawn
+
+
+def source(rng: np.random.Generator, shape: tuple[int, ...], name: str = "source"):
+    return lt.io.source.RingBuffer(data=(rng.random((*shape, 9)) < 0.4).astype(int), name=name)
+
+
+def recurrent(tag, rng):
+    inputs, lif = source(rng, (12,)), neurons(tag, (12,), "lif")
+    loop = lt.Dense(weights=weights(tag, rng, (12, 12)), name="loop")
+    inputs.s_out.connect(lif.a_in)
+    lif.s_out.connect(loop.s_in)
+    loop.a_out.connect(lif.a_in)
+    return lif
+
+
+def several_into_one(tag, rng):
+    lif = neurons(tag, (5,), "lif")
+    for i, size in enumerate((3, 4, 8)):
+        inputs = source(rng, (size,), f"source_{i}")
+        dense = lt.Dense(weights=weights(tag, rng, (5, size)), name=f"dense_{i}")
+        inputs.s_out.connect(dense.s_in)
+        dense.a_out.connect(lif.a_in)
+    return lif
+
+
+def virtual_ports(tag, rng):
+    inputs, lif = source(rng, (3, 4)), neurons(tag, (4, 3), "lif")
+    inputs.s_out.transpose((1, 0)).connect(lif.a_in)
+    dense = lt.Dense(weights=weights(tag, rng, (6, 12)), name="dense")
+    lif.s_out.flatten().connect(dense.s_in)
+    last = neurons(tag, (2, 3), "last")
+    dense.a_out.reshape((2, 3)).connect(last.a_in)
+    return last
+
+
+def concatenation(tag, rng):
+    a, b = source(rng, (3,), "a"), source(rng, (2,), "b")
+    lif = neurons(tag, (5,), "lif")
+    a.s_out.concat_with([b.s_out], axis=0).connect(lif.a_in)
+    return lif
+
+
+def dense_to_dense(tag, rng):
+    """Connections that read each other's buffers as they overwrite their own."""
+    inputs = source(rng, (6,))
+    first = lt.Dense(weights=weights(tag, rng, (6, 6)), name="first", num_message_bits=8)
+    small = weights(tag, rng, (6, 6)) // 50 if tag == "fixed_pt" else rng.normal(0, 0.1, (6, 6))
+    second = lt.Dense(weights=small, name="second", num_message_bits=8)
+    inputs.s_out.connect(first.s_in)
+    first.a_out.connect(second.s_in)
+    second.a_out.connect(first.s_in)
+    lif = neurons(tag, (6,), "lif")
+    second.a_out.connect(lif.a_in)
+    return lif
+
+
+def other_neurons(tag, rng):
+    inputs = source(rng, (7,))
+    ternary = lt.TernaryLIF(shape=(7,), vth_hi=2, vth_lo=-1, name="ternary")
+    adaptive = lt.ATRLIF(shape=(7,), name="adaptive")
+    graded = lt.Dense(weights=weights(tag, rng, (7, 7)), name="graded", num_message_bits=3)
+    inputs.s_out.connect(ternary.a_in)
+    ternary.s_out.connect(graded.s_in)
+    graded.a_out.connect(adaptive.a_in)
+    return adaptive
+
+
+def isolated(tag, rng):
+    return neurons(tag, (4,), "lif")
+
+
+NETWORKS = {
+    f.__name__: f
+    for f in (
+        recurrent, several_into_one, virtual_ports, concatenation, dense_to_dense, other_neurons,
+        isolated,
+    )
+}  # fmt: skip
+
+
+def observed(stepper: str, name: str, tag: str, batch: int | None, runs=(STEPS,)):
+    """All Vars after the last step, and records of what the last neurons sent and held."""
+    last = NETWORKS[name](tag, np.random.default_rng(0))
+    monitor = lt.Monitor()
+    for target in last.out_ports:
+        monitor.probe(target, sum(runs))
+    for var in last.vars:
+        monitor.probe(var, sum(runs))
+    cfg = lt.Loihi2SimCfg(select_tag=tag, stepper=stepper, dtype="float64", batch_size=batch)
+    for steps in runs:
+        last.run(lt.RunSteps(steps), run_cfg=cfg)
+    found = {k: v.clone() for k, v in last.runtime.network.state_dict().items()}
+    records = {k: torch.from_numpy(v) for k, v in monitor.get_data()[last.name].items()}
+    last.stop()
+    return {k: v for k, v in found.items() if "Process_" not in k} | records
+
+
+def assert_same(tag: str, got: dict, expected: dict) -> None:
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        if tag == "fixed_pt":
+            assert torch.equal(got[name], value), name
+        else:
+            torch.testing.assert_close(got[name], value, rtol=1e-12, atol=1e-12, msg=name)
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_agrees_with_the_eager_stepper(name, tag, batch):
+    got, expected = (observed(s, name, tag, batch) for s in ("table", "eager"))
+    assert any(bool((v != 0).any()) for v in expected.values())
+    assert_same(tag, got, expected)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_single_steps_equal_one_run(tag):
+    whole, single = (observed("table", "recurrent", tag, None, r) for r in ((20,), (1,) * 20))
+    assert_same(tag, single, whole)
+
+
+def test_it_is_what_auto_chooses(chain):
+    chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg())
+    assert isinstance(chain.lif.runtime.stepper, TableStepper)
+
+
+def test_training_networks_run_in_floating_point(chain):
+    if chain.tag == "fixed_pt":
+        with pytest.raises(lt.CompileError, match="trains fixed-point numbers"):
+            chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg(trainable=True, stepper="table"))
+        return
+    chain.lif.run(lt.RunSteps(20), run_cfg=chain.cfg(trainable=True, stepper="table"))
+    assert chain.sink.data.get().any()
+
+
+class TestAddresses:
+    """What moves tensors between two runs; the second run must go on from where they are."""
+
+    @pytest.fixture(params=TAGS)
+    def pair(self, request, make_chain):
+        """The same network twice, on either stepper, after ten steps."""
+        fixed = request.param == "fixed_pt"
+        pair = {name: make_chain(fixed=fixed, steps=40) for name in ("table", "eager")}
+        for name, chain in pair.items():
+            chain.lif.run(lt.RunSteps(10), run_cfg=chain.cfg(stepper=name))
+        return pair
+
+    def agree(self, pair) -> None:
+        before = pair["table"].sink.data.get()
+        for chain in pair.values():
+            chain.lif.run(lt.RunSteps(20))
+        table, eager = pair["table"], pair["eager"]
+        assert (table.sink.data.get() != before).any()
+        np.testing.assert_allclose(table.sink.data.get(), eager.sink.data.get(), atol=1e-5)
+        np.testing.assert_allclose(table.lif.v.get(), eager.lif.v.get(), atol=1e-5)
+
+    def test_set(self, pair):
+        for chain in pair.values():
+            chain.lif.v.set(np.arange(5.0))
+            chain.dense.weights.set(chain.dense.weights.get() * -1)
+            chain.dense.num_message_bits.set(np.array([4]))
+        self.agree(pair)
+
+    def test_load_state_dict(self, pair):
+        for chain in pair.values():
+            network = chain.lif.runtime.network
+            state = {k: v.clone() for k, v in network.state_dict().items()}
+            state["dense.weights"] = -state["dense.weights"]
+            network.load_state_dict(state)
+        self.agree(pair)
+
+    def test_load_state_dict_that_assigns(self, pair):
+        for chain in pair.values():
+            network = chain.lif.runtime.network
+            state = {k: v.clone().contiguous() for k, v in network.state_dict().items()}
+            state["dense.weights"] = -state["dense.weights"]
+            network.load_state_dict(state, assign=True)
+        self.agree(pair)
+
+    def test_to(self, pair):
+        for chain in pair.values():
+            network = chain.lif.runtime.network
+            if chain.tag == "floating_pt":
+                network.to(torch.float64)
+            else:
+                network._apply(torch.clone)  # what .to() does where it moves anything
+        self.agree(pair)
+
+    def test_rebinding_a_buffer(self, pair):
+        for chain in pair.values():
+            model = chain.dense.model
+            model.weights = -model.weights.clone()
+            chain.lif.model.u = torch.ones_like(chain.lif.model.u)
+        self.agree(pair)
+
+    def test_a_freed_tensor_is_not_read(self, pair):
+        for chain in pair.values():
+            chain.lif.model.bias_mant = torch.zeros_like(chain.lif.model.bias_mant)
+            torch.rand(1000)
+        self.agree(pair)
+
+    def test_in_the_middle_of_a_run(self, make_chain):
+        chain = make_chain(steps=10)
+        chain.lif.run(lt.RunContinuous(), run_cfg=chain.cfg(stepper="table"))
+        chain.lif.pause()
+        network = chain.lif.runtime.network
+        zeros = {k: torch.zeros_like(v) for k, v in network.state_dict().items()}
+        network.load_state_dict(zeros | {"lif.vth": torch.ones(1)}, assign=True)
+        chain.lif.run(lt.RunSteps(10))
+        assert not chain.lif.v.get().any() and not chain.sink.data.get().any()
+
+
+class TestControl:
+    def test_pause_and_resume_lose_nothing(self, make_chain):
+        chain, whole = make_chain(fixed=True, steps=7), make_chain(fixed=True, steps=7)
+        cfg = chain.cfg(stepper="table")
+        chain.lif.run(lt.RunContinuous(), run_cfg=cfg)
+        for _ in range(5):
+            time.sleep(0.01)
+            chain.lif.pause()
+            assert not chain.lif.runtime.is_running
+            chain.lif.run(lt.RunContinuous())
+        chain.lif.pause()
+        steps = chain.lif.runtime.time_step
+        assert steps > 1000
+        whole.lif.run(lt.RunSteps(steps), run_cfg=cfg)
+        np.testing.assert_array_equal(chain.lif.v.get(), whole.lif.v.get())
+
+    def test_stop_ends_a_long_blocking_run(self, make_chain):
+        chain = make_chain()
+        timer = threading.Timer(0.2, chain.lif.stop)
+        timer.start()
+        chain.lif.run(lt.RunSteps(10**12), run_cfg=chain.cfg(stepper="table"))
+        timer.join()
+        assert chain.lif.runtime.is_stopped
+
+    def test_ctrl_c_leaves_whole_steps(self, make_chain):
+        import _thread
+
+        chain, whole = make_chain(fixed=True), make_chain(fixed=True)
+        cfg = chain.cfg(stepper="table")
+        chain.lif.run(lt.RunSteps(1), run_cfg=cfg)
+        timer = threading.Timer(0.2, _thread.interrupt_main)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            chain.lif.run(lt.RunSteps(10**12))
+        timer.join()
+        steps = chain.lif.runtime.time_step
+        whole.lif.run(lt.RunSteps(steps), run_cfg=cfg)
+        np.testing.assert_array_equal(chain.lif.v.get(), whole.lif.v.get())
+        chain.lif.run(lt.RunSteps(3))
+        assert chain.lif.runtime.time_step == steps + 3
+
+
+class Counter(lt.AbstractProcess):
+    """Counts its steps, in a row that fails at one of them."""
+
+    def __init__(self, fail_at: int = 0, name: str = "counter") -> None:
+        super().__init__(fail_at=fail_at, name=name)
+        self.count = lt.Var((1,), 0)
+
+
+COUNT = RowOp(
+    "counting", "count", ("count", "t", "fail_at", "error"), ("count", "error"),
+    failures=((7, "it was told to fail"),),
+)  # fmt: skip
+
+
+@implements(Counter)
+@tag("floating_pt")
+class CounterModel(lt.TorchProcessModel):
+    dtype = torch.int64
+
+    def manage(self):
+        self.count = self.count + 1
+
+    @rows_of("manage")
+    def manage_rows(self, rows):
+        error = rows.scratch((1,), torch.int64)
+        fail_at = int(self.proc_params["fail_at"])
+        rows.add(COUNT.on(rows.var("count").view(-1), rows.clock, fail_at, error))
+
+
+@pytest.fixture
+def counting(tmp_path, monkeypatch):
+    """A family of kernels outside the package, as a user may have one."""
+    import sys
+    import types
+
+    text = (
+        "from numba import njit\n\n\n@njit(nogil=True)\n"
+        "def count(count, t, fail_at, error, thread, threads):\n"
+        "    count[0] += 1\n    if t[0] == fail_at:\n        error[0] = 7\n"
+    )
+    (tmp_path / "cpu.py").write_text(text)
+    family = types.ModuleType("lava_torch.kernels.counting")
+    family.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "lava_torch.kernels.counting", family)
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, 50, 20_000])
+def test_a_failing_row_names_its_process_and_leaves_the_last_step(counting, fail_at):
+    counter = Counter(fail_at=fail_at)
+    cfg = lt.Loihi2SimCfg(stepper="table")
+    message = f"'counter' .*post-management phase, time step {fail_at}: .*it was told to fail"
+    with pytest.raises(RuntimeError, match=message):
+        counter.run(lt.RunSteps(30_000), run_cfg=cfg)
+    assert counter.runtime.time_step == counter.count.get()[0] == fail_at - 1
+    counter.stop()
+
+
+class Doubled(lt.LIF):
+    """An LIF whose model changes what a step does, and says nothing about rows."""
+
+
+@implements(Doubled)
+@tag("floating_pt")
+class DoubledModel(lt.EquationModel):
+    equation = lt.equation(lambda a_in, u, v, bias_mant, du, dv, vth: (a_in, u, v))
+    returns = "s_out", "u", "v"
+
+    def step(self, **inputs):
+        return {name: 2 * x for name, x in super().step(**inputs).items()}
+
+
+def test_a_changed_step_is_not_run_by_the_rows_of_its_base():
+    doubled = Doubled(shape=(2,), name="doubled")
+    inputs = lt.io.source.RingBuffer(data=np.ones((2, 1)))
+    sink = lt.io.sink.RingBuffer(shape=(2,), buffer=1)
+    inputs.s_out.connect(doubled.a_in)
+    doubled.s_out.connect(sink.a_in)
+    with pytest.raises(lt.CompileError, match="'doubled', has no step_rows"):
+        doubled.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(stepper="table"))
+    doubled.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg())
+    assert (sink.data.get() == 2).all()
+    doubled.stop()
