@@ -68,7 +68,8 @@ def _body(family: str, name: str, backend: str) -> Callable[..., None]:
 class Row:
     """An operation with the tensors and numbers that it works on.
 
-    It runs in the steps t with t % `period` == `offset`.
+    It runs in the steps t with t % `period` == `offset`; a GPU's body of an operation that is not
+    for all steps looks at the time itself, as a captured graph always starts it.
     """
 
     op: Any  # RowOp, or whatever else has its attributes

@@ -5,30 +5,27 @@ from __future__ import annotations
 import hashlib
 import linecache
 import re
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-from triton.backends.compiler import GPUTarget
 
+from lava_torch.kernels.ahead import POINTERS, Compiled, compile_kernel
 from lava_torch.kernels.equation.graph import CONDITION, Dialect, Graph
 from lava_torch.kernels.equation.layout import FULL, ROW, SCALAR, Plan, Results
+from lava_torch.kernels.launch import OPTIONS, interpreted
 
 if TYPE_CHECKING:
+    from triton.backends.compiler import GPUTarget
+
     from lava_torch.kernels.equation.dispatch import Equation
 
 #: Elements a program, 4 a thread: one 16-byte load of float32 or int32.
 BLOCK = 512
-#: a * b + c is rounded twice, as on the CPU.
-OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
 
 # `tl.full` types each constant: a bare literal is float32 (or int32) and would lose digits.
 # `/` and `tl.sqrt` are approximate in float32.
@@ -79,14 +76,6 @@ TRITON = Dialect(
     },
 )
 
-_POINTERS = {
-    torch.float32: "*fp32",
-    torch.float64: "*fp64",
-    torch.int32: "*i32",
-    torch.uint8: "*u8",
-    torch.bool: "*u8",
-}
-
 
 def kernel_name(graph: Graph) -> str:
     return "equation_" + re.sub(r"\W", "_", graph.name)
@@ -130,12 +119,13 @@ def kernel(graph: Graph, layouts: tuple[str, ...]) -> Any:
     """The kernel, as `triton.jit` gives it (interpreted where TRITON_INTERPRET=1)."""
     key = "triton", layouts
     if key not in graph.bodies:
-        graph.bodies[key] = _define(kernel_name(graph), kernel_source(graph, layouts))
+        graph.bodies[key] = define(kernel_name(graph), kernel_source(graph, layouts))
     return graph.bodies[key]
 
 
 @cache
-def _define(name: str, source: str) -> Any:
+def define(name: str, source: str) -> Any:
+    """The kernel of that name that `source` defines, as `triton.jit` gives it."""
     # Triton reads a kernel's text through `inspect`, which asks linecache.
     filename = f"<{name} {hashlib.sha256(source.encode()).hexdigest()[:20]}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -144,16 +134,11 @@ def _define(name: str, source: str) -> Any:
     return names[name]
 
 
-def interpreted() -> bool:
-    """Whether Triton runs kernels in its interpreter, on CPU tensors."""
-    return bool(triton.knobs.runtime.interpret)
-
-
 def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results) -> None:
     """Computes the results on the arguments' GPU."""
     total = plan.batch * plan.size
-    pointers = [_bytes(arguments[i]) for i in graph.used]
-    pointers += [_bytes(t) for t in results.tensors]
+    pointers = [as_bytes(arguments[i]) for i in graph.used]
+    pointers += [as_bytes(t) for t in results.tensors]
     grid = (triton.cdiv(total, BLOCK),)
     wide = total > 2**31 - BLOCK
     launch = kernel(graph, plan.layouts)[grid]
@@ -164,24 +149,9 @@ def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results)
         launch(*pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide, **OPTIONS)
 
 
-def _bytes(tensor: Tensor) -> Tensor:
+def as_bytes(tensor: Tensor) -> Tensor:
     """Conditions are stored as bytes."""
     return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A kernel compiled for a GPU that need not be there.
-
-    `registers` and `spills` are a thread's (vector registers on AMD; spills in bytes on NVIDIA, in
-    registers on AMD). `assembly` is PTX or AMDGCN text.
-    """
-
-    name: str
-    target: GPUTarget
-    registers: int
-    spills: int
-    assembly: str
 
 
 def compile_ahead(
@@ -197,51 +167,21 @@ def compile_ahead(
     compute dtype `dtype` unless given. Addresses and sizes are taken to be multiples of 16.
     Raises RuntimeError under TRITON_INTERPRET=1, and EquationError as `Equation.trace`.
     """
-    if interpreted():
-        raise RuntimeError("TRITON_INTERPRET=1 is set: unset it before triton is imported.")
     graph = equation.trace(dtype)
     fn = kernel(graph, tuple(layouts))
     signature = _signature(graph, dtypes or [dtype] * len(layouts))
     run_time = sum(kind != "constexpr" for kind in signature.values())
-    aligned = {(i,): [["tt.divisibility", 16]] for i in range(run_time)}
-    source = triton.compiler.ASTSource(
-        fn, signature, constexprs={"BLOCK": BLOCK, "WIDE": False}, attrs=aligned
-    )
-    compiled = triton.compile(source, target=target, options=OPTIONS)
-    report = _report_amd if target.backend == "hip" else _report_nvidia
-    assembly = compiled.asm["amdgcn" if target.backend == "hip" else "ptx"]
-    return Compiled(fn.__name__, target, *report(assembly, target), assembly)
+    constants = {"BLOCK": BLOCK, "WIDE": False}
+    return compile_kernel(fn, signature, constants, range(run_time), target)
 
 
 def _signature(graph: Graph, dtypes: Sequence[torch.dtype]) -> dict[str, str]:
-    signature = {f"p{i}": _POINTERS[dtypes[i]] for i in graph.used}
+    signature = {f"p{i}": _pointer(dtypes[i]) for i in graph.used}
     for j, kind in enumerate(graph.output_kinds):
-        signature[f"o{j}"] = _POINTERS[torch.bool if kind == CONDITION else graph.dtype]
+        signature[f"o{j}"] = _pointer(torch.bool if kind == CONDITION else graph.dtype)
     scalars = {"total": "i32", "size": "i32", "BLOCK": "constexpr", "WIDE": "constexpr"}
     return signature | scalars
 
 
-def _report_nvidia(assembly: str, target: GPUTarget) -> tuple[int, int]:
-    """Registers and spilled bytes, from the assembler that triton brings."""
-    arch = f"sm_{target.arch}" + ("a" if target.arch >= 90 else "")
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "kernel.ptx"
-        source.write_text(assembly)
-        command = [triton.knobs.nvidia.ptxas.path, "-v", "--fmad=false", f"--gpu-name={arch}"]
-        command += [str(source), "-o", str(source.with_suffix(".cubin"))]
-        log = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-    spills = [_number(rf"(\d+) bytes spill {kind}", log) for kind in ("stores", "loads")]
-    return _number(r"Used (\d+) registers", log), sum(spills)
-
-
-def _report_amd(assembly: str, target: GPUTarget) -> tuple[int, int]:
-    """Vector registers, and vector and scalar registers spilled, from the kernel's metadata."""
-    spills = [_number(rf"\.{kind}_spill_count:\s+(\d+)", assembly) for kind in ("vgpr", "sgpr")]
-    return _number(r"\.vgpr_count:\s+(\d+)", assembly), sum(spills)
-
-
-def _number(pattern: str, text: str) -> int:
-    found = re.search(pattern, text)
-    if found is None:
-        raise RuntimeError(f"the compiler's report has no '{pattern}'; this triton words it anew.")
-    return int(found.group(1))
+def _pointer(dtype: torch.dtype) -> str:
+    return POINTERS[torch.uint8 if dtype == torch.bool else dtype]

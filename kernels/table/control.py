@@ -40,3 +40,8 @@ class Control:
     def begin(self) -> None:
         """Forget what the last chunk of steps left, but not a request to end."""
         self._state[[ARRIVED, GO, FAILED]] = 0
+
+    def release(self) -> None:
+        """Let threads that wait for others to begin a step return."""
+        self._state[GO] = 0
+        self._state[ARRIVED] = 1 << 62

@@ -12,10 +12,7 @@ from torch import Tensor
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.table import adapter, loop
 from lava_torch.kernels.table.control import WORD, Control
-
-#: What a chunk of steps should take: between two chunks Python handles signals.
-CHUNK_SECONDS = 0.03
-MAX_CHUNK = 1 << 40
+from lava_torch.kernels.table.pace import Pace
 
 
 class RowFailed(RuntimeError):
@@ -31,10 +28,11 @@ class Program:
     """Rows with their adapters and argument blocks.
 
     It holds on to the tensors that its addresses point to. `clock` is int64 of one element, the
-    number of the last step. Raises TypeError for tensors that no adapter can read.
+    number of the last step; `threads` run it, or as many as prove fastest. Raises TypeError for
+    tensors that no adapter can read.
     """
 
-    def __init__(self, rows: Sequence[Row], clock: Tensor) -> None:
+    def __init__(self, rows: Sequence[Row], clock: Tensor, threads: int | None = None) -> None:
         self.rows = tuple(rows)
         self.clock = clock
         self._adapters = [adapter.make(row.op, row.args) for row in rows]
@@ -52,23 +50,22 @@ class Program:
                 row.period,
                 row.offset % max(row.period, 1),
             )
-        self._seconds_a_step = 0.0
+        self._pace = Pace(threads)
 
     @property
     def fallible(self) -> bool:
         return bool(self.table[:, loop.ERROR].any())
 
-    def run(self, steps: int, control: Control, threads: int = 1) -> int:
-        """Run up to `steps` steps, fewer if a stop is requested; return how many were finished.
+    def run(self, steps: int, control: Control) -> int:
+        """Run up to `steps` steps, fewer if an end is requested; return how many were finished.
 
-        It comes back to Python after each chunk of about 30 ms. Raises RowFailed if a row did; the
-        clock then stands at the step that was not finished.
+        It comes back to Python after each chunk of about 30 ms. Raises RowFailed if a row failed;
+        the clock then stands at the step that was not finished.
         """
         done = 0
         while done < steps and not control.requested:
-            chunk = min(steps - done, self._chunk())
-            finished = self._run_chunk(chunk, control, threads)
-            done += finished
+            size, threads = self._pace.chunk()
+            done += self._run_chunk(min(steps - done, size), control, threads)
             if control.failed_row is not None:
                 slot = _error_slot(self.rows[control.failed_row])
                 code = int(slot)
@@ -76,22 +73,16 @@ class Program:
                 raise RowFailed(control.failed_row, code)
         return done
 
-    def _chunk(self) -> int:
-        if self._seconds_a_step == 0.0:
-            return 1
-        return max(1, min(int(CHUNK_SECONDS / self._seconds_a_step), MAX_CHUNK))
-
     def _run_chunk(self, steps: int, control: Control, threads: int) -> int:
         control.begin()
         before, start = int(self.clock), time.perf_counter()
         if threads == 1:
             loop.run(self.table, steps, control.address, self.clock.data_ptr())
         else:
-            _run_on(threads, self.table, steps, control.address, self.clock.data_ptr())
+            _run_together(threads, self.table, steps, control, self.clock.data_ptr())
         finished = int(self.clock) - before - (control.failed_row is not None)
         if finished:
-            # The first steps are slower than the rest, so that chunks grow with what is measured.
-            self._seconds_a_step = (time.perf_counter() - start) / finished
+            self._pace.ran(finished, threads, time.perf_counter() - start)
         return finished
 
 
@@ -101,17 +92,27 @@ def _error_slot(row: Row) -> Tensor | None:
     return row.args[row.op.arguments.index("error")]
 
 
-def _run_on(threads: int, table: np.ndarray, steps: int, state: int, clock: int) -> None:
+def _run_together(
+    threads: int, table: np.ndarray, steps: int, control: Control, clock: int
+) -> None:
     from lava_torch.kernels.table import parallel
 
-    others = [
-        threading.Thread(
-            target=parallel.run_together, args=(table, steps, state, clock, thread, threads)
-        )
-        for thread in range(1, threads)
-    ]
-    for other in others:
-        other.start()
-    parallel.run_together(table, steps, state, clock, 0, threads)
+    def run(thread: int) -> None:
+        parallel.run_together(table, steps, control.address, clock, thread, threads)
+
+    others = [threading.Thread(target=run, args=(thread,)) for thread in range(1, threads)]
+    started = []
+    try:
+        for other in others:
+            other.start()
+            started.append(other)
+    except RuntimeError:  # the system gives no more threads: let the others go, and go on alone
+        control.release()
+        for other in started:
+            other.join()
+        control.begin()
+        loop.run(table, steps, control.address, clock)
+        return
+    run(0)
     for other in others:
         other.join()

@@ -33,13 +33,20 @@ class Plan:
     """What a step does, as rows.
 
     `before` and `after` run once before and after each run of steps. `clock` is int64 (1,), the
-    network's own time step. All tensors are those of the network, or made for the plan.
+    network's own time step; `counts` holds the counts of all lists of spikes. All tensors are those
+    of the network, or made for the plan.
     """
 
     rows: tuple[Owned, ...]
     before: tuple[Row, ...]
     after: tuple[Row, ...]
     clock: Tensor
+    counts: Tensor
+
+    def written(self) -> list[Tensor]:
+        """What the rows write to, each tensor once."""
+        tensors = {t.data_ptr(): t for owned in self.rows for t in owned.row.written}
+        return list(tensors.values())
 
 
 def plan_obstacle(network: Network) -> str | None:
@@ -82,6 +89,8 @@ class _Planner:
         self.lists: dict[int, Events] = {}
         self.refreshed: dict[str, list[Row]] = {}
         self.taken: dict[Message, Tensor] = {}
+        inputs = sum(len(wire.inputs) for wire in network._wires)
+        self.counts = torch.zeros(inputs, dtype=torch.int32, device=self.clock.device)
 
     def plan(self) -> Plan:
         wires = self.network._wires
@@ -97,7 +106,9 @@ class _Planner:
             self._call(name, "learning", "learn", None)
         for name in self.network._managers:
             self._call(name, "post-management", "manage", None)
-        return Plan(tuple(self.rows), tuple(self.before), tuple(self.after), self.clock)
+        return Plan(
+            tuple(self.rows), tuple(self.before), tuple(self.after), self.clock, self.counts
+        )
 
     def _call(self, node: str, phase: str, method: str, wire: Wire | None) -> None:
         model = self.network.models[node]
@@ -167,11 +178,13 @@ class _ModelRows:
 
     def events(self, port: str) -> Events:
         x = self.whole(port).view(-1)
-        known = self.planner.lists.get(x.data_ptr()) if x.numel() else None
+        key = x.data_ptr() or id(x)  # an empty tensor has no address
+        known = self.planner.lists.get(key)
         if known is None:
             spikes = self.scratch(tuple(x.shape), torch.int32)
-            known = Events(spikes, self.scratch((1,), torch.int32), x)
-            self.planner.lists[x.data_ptr()] = known
+            number = len(self.planner.lists)
+            known = Events(spikes, self.planner.counts[number : number + 1], x)
+            self.planner.lists[key] = known
             self.add(spike.COMPACT.on(x, known.spikes, known.count))
         return known
 

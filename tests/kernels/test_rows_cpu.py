@@ -21,7 +21,7 @@ U8, I64 = torch.uint8, torch.int64
 
 def run(row: Row, threads: int) -> None:
     """Once, from a table."""
-    Program([row], torch.zeros(1, dtype=I64)).run(1, Control(), threads)
+    Program([row], torch.zeros(1, dtype=I64), threads).run(1, Control())
 
 
 def copies(args: tuple) -> tuple:

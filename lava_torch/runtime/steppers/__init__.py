@@ -6,10 +6,11 @@ from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.eager import EagerStepper
+from lava_torch.runtime.steppers.graph import GraphStepper
 from lava_torch.runtime.steppers.table import TableStepper
 
 STEPPERS: dict[str, type[Stepper]] = {
-    stepper.name: stepper for stepper in (TableStepper, EagerStepper)
+    stepper.name: stepper for stepper in (TableStepper, GraphStepper, EagerStepper)
 }
 
 

@@ -61,7 +61,7 @@ class TableStepper(Stepper):
         # These run beside the steps, so that they have a clock of their own.
         self._before = Program(plan.before, torch.zeros_like(plan.clock))
         self._after = Program(plan.after, torch.zeros_like(plan.clock))
-        self._written = _written(plan) if self._program.fallible else []
+        self._written = plan.written() if self._program.fallible else []
 
     def _run(self, steps: int, control: Control) -> int:
         kept = [tensor.clone() for tensor in self._written]
@@ -82,9 +82,3 @@ class TableStepper(Stepper):
             tensor.copy_(value)
         self._plan.clock.fill_(start)
         self._program.run(finished, Control())
-
-
-def _written(plan: Plan) -> list[Tensor]:
-    """What the rows write to, each tensor once."""
-    tensors = {t.data_ptr(): t for owned in plan.rows for t in owned.row.written}
-    return list(tensors.values())

@@ -1,0 +1,130 @@
+"""The stepper of the GPU: steps captured once in CUDA graphs, then replayed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import torch
+
+from lava_torch.compiler.network import Network
+from lava_torch.compiler.plan import Plan, make_plan, plan_obstacle, signature
+from lava_torch.kernels.table import Control
+from lava_torch.runtime.steppers.base import Stepper
+from lava_torch.runtime.steppers.launches import Launches
+
+#: Steps in the larger of the two graphs; the smaller has one.
+UNROLLED = 16
+#: Replays are queued for about this long before the host looks whether the run is to end.
+BURST_SECONDS = 0.01
+#: Bursts that may be queued at once, so that the GPU does not wait for the host.
+BURSTS = 2
+
+
+class GraphStepper(Stepper):
+    """Captures one step, and sixteen, of the network's plan and replays them.
+
+    Time, data and counts of spikes are on the device, so that nothing waits for the host within a
+    run. Graphs hold addresses: they are captured anew when a tensor has moved.
+    """
+
+    name = "graph"
+    chunk = 1 << 30
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self._signature: tuple | None = None
+        self._seconds_a_step = 0.0
+
+    @classmethod
+    def obstacle(cls, network: Network) -> str | None:
+        if network.device.type != "cuda":
+            return f"it runs on a GPU, and the network is on {network.device}"
+        return plan_obstacle(network)
+
+    @torch.no_grad()
+    def advance(self, steps: int, control: Control) -> int:
+        self.network._place[0] = None
+        with torch.cuda.device(self.network.device):
+            self._refresh()
+            for row in self._plan.before:
+                row.run("gpu")
+            try:
+                return self._replay(steps, control)
+            finally:
+                for row in self._plan.after:
+                    row.run("gpu")
+
+    def _refresh(self) -> None:
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        if self._signature == (deterministic, *signature(self.network)):
+            return
+        with torch.inference_mode(False):
+            self._plan = make_plan(self.network)
+            _check(self._plan)
+            launches = Launches(self._plan)
+            _warm_up(launches)
+            self._one = _captured(launches, 1)
+            self._many = _captured(launches, UNROLLED)
+        self._signature = (deterministic, *signature(self.network))
+
+    def _replay(self, steps: int, control: Control) -> int:
+        """Replay in bursts, a few of which are queued at once."""
+        done = 0
+        queued: deque[tuple[torch.cuda.Event, float, int]] = deque()
+        while done < steps and not control.requested:
+            burst = min(steps - done, self._burst())
+            start = time.perf_counter()
+            for _ in range(burst // UNROLLED):
+                self._many.replay()
+            for _ in range(burst % UNROLLED):
+                self._one.replay()
+            event = torch.cuda.Event()
+            event.record()
+            queued.append((event, start, burst))
+            done += burst
+            if len(queued) >= BURSTS:
+                self._finish(*queued.popleft(), waiting=len(queued))
+        for event, _, _ in queued:
+            event.synchronize()
+        return done
+
+    def _finish(self, event: torch.cuda.Event, start: float, burst: int, waiting: int) -> None:
+        event.synchronize()
+        # Queued bursts run one after another: this one shared the time with those before it.
+        self._seconds_a_step = (time.perf_counter() - start) / burst / (waiting + 1)
+
+    def _burst(self) -> int:
+        if self._seconds_a_step == 0.0:
+            return UNROLLED
+        return max(UNROLLED, int(BURST_SECONDS / self._seconds_a_step) // UNROLLED * UNROLLED)
+
+
+def _check(plan: Plan) -> None:
+    for owned in plan.rows:
+        if owned.row.op.fallible:
+            raise TypeError(
+                f"{owned.row.op.name} of Process '{owned.node}' can fail, which a captured graph "
+                f"cannot report. Use stepper='eager'."
+            )
+
+
+def _warm_up(launches: Launches) -> None:
+    """Compile and load every kernel before the capture, and leave no trace of it in the state."""
+    tensors = [*launches.plan.written(), launches.plan.counts, launches.plan.clock]
+    kept = [tensor.clone() for tensor in tensors]
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        launches.step()
+    torch.cuda.current_stream().wait_stream(stream)
+    for tensor, value in zip(tensors, kept, strict=True):
+        tensor.copy_(value)
+
+
+def _captured(launches: Launches, steps: int) -> torch.cuda.CUDAGraph:
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(steps):
+            launches.step()
+    return graph
