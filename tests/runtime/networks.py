@@ -1,0 +1,97 @@
+"""Networks that every stepper must run alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import lava_torch as lt
+
+
+def neurons(tag: str, shape: tuple[int, ...], name: str, **changes) -> lt.LIF:
+    values = {"du": 0.3, "dv": 0.1, "vth": 1.0, "bias_mant": 0.1}
+    if tag == "fixed_pt":
+        values = {"du": 1000, "dv": 300, "vth": 40, "bias_mant": 300, "bias_exp": 2}
+    return lt.LIF(shape=shape, name=name, **{**values, **changes})
+
+
+def weights(tag: str, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    drawn = rng.normal(0, 1, shape)
+    return np.rint(drawn * 60).clip(-254, 254).astype(int) if tag == "fixed_pt" else drawn
+
+
+def source(rng: np.random.Generator, shape: tuple[int, ...], name: str = "source"):
+    return lt.io.source.RingBuffer(data=(rng.random((*shape, 9)) < 0.4).astype(int), name=name)
+
+
+def recurrent(tag, rng):
+    inputs, lif = source(rng, (12,)), neurons(tag, (12,), "lif")
+    loop = lt.Dense(weights=weights(tag, rng, (12, 12)), name="loop")
+    inputs.s_out.connect(lif.a_in)
+    lif.s_out.connect(loop.s_in)
+    loop.a_out.connect(lif.a_in)
+    return lif
+
+
+def several_into_one(tag, rng):
+    lif = neurons(tag, (5,), "lif")
+    for i, size in enumerate((3, 4, 8)):
+        inputs = source(rng, (size,), f"source_{i}")
+        dense = lt.Dense(weights=weights(tag, rng, (5, size)), name=f"dense_{i}")
+        inputs.s_out.connect(dense.s_in)
+        dense.a_out.connect(lif.a_in)
+    return lif
+
+
+def virtual_ports(tag, rng):
+    inputs, lif = source(rng, (3, 4)), neurons(tag, (4, 3), "lif")
+    inputs.s_out.transpose((1, 0)).connect(lif.a_in)
+    dense = lt.Dense(weights=weights(tag, rng, (6, 12)), name="dense")
+    lif.s_out.flatten().connect(dense.s_in)
+    last = neurons(tag, (2, 3), "last")
+    dense.a_out.reshape((2, 3)).connect(last.a_in)
+    return last
+
+
+def concatenation(tag, rng):
+    a, b = source(rng, (3,), "a"), source(rng, (2,), "b")
+    lif = neurons(tag, (5,), "lif")
+    a.s_out.concat_with([b.s_out], axis=0).connect(lif.a_in)
+    return lif
+
+
+def dense_to_dense(tag, rng):
+    """Connections that read each other's buffers as they overwrite their own."""
+    inputs = source(rng, (6,))
+    first = lt.Dense(weights=weights(tag, rng, (6, 6)), name="first", num_message_bits=8)
+    small = weights(tag, rng, (6, 6)) // 50 if tag == "fixed_pt" else rng.normal(0, 0.1, (6, 6))
+    second = lt.Dense(weights=small, name="second", num_message_bits=8)
+    inputs.s_out.connect(first.s_in)
+    first.a_out.connect(second.s_in)
+    second.a_out.connect(first.s_in)
+    lif = neurons(tag, (6,), "lif")
+    second.a_out.connect(lif.a_in)
+    return lif
+
+
+def other_neurons(tag, rng):
+    inputs = source(rng, (7,))
+    ternary = lt.TernaryLIF(shape=(7,), vth_hi=2, vth_lo=-1, name="ternary")
+    adaptive = lt.ATRLIF(shape=(7,), name="adaptive")
+    graded = lt.Dense(weights=weights(tag, rng, (7, 7)), name="graded", num_message_bits=3)
+    inputs.s_out.connect(ternary.a_in)
+    ternary.s_out.connect(graded.s_in)
+    graded.a_out.connect(adaptive.a_in)
+    return adaptive
+
+
+def isolated(tag, rng):
+    return neurons(tag, (4,), "lif")
+
+
+NETWORKS = {
+    f.__name__: f
+    for f in (
+        recurrent, several_into_one, virtual_ports, concatenation, dense_to_dense, other_neurons,
+        isolated,
+    )
+}  # fmt: skip
