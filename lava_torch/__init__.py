@@ -36,12 +36,15 @@ from lava_torch.core import (
     tag,
 )
 from lava_torch.kernels.equation import Equation, EquationError, equation
+from lava_torch.kernels.spike import CSR
 from lava_torch.model import EquationModel, TorchProcessModel, VarInitError, VarValueError
 from lava_torch.observe import Monitor, TensorBoardLogger
 from lava_torch.proc import io
 from lava_torch.proc.atrlif.process import ATRLIF
-from lava_torch.proc.dense.process import Dense
+from lava_torch.proc.conv.process import Conv
+from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.sparse.process import DelaySparse, Sparse
 from lava_torch.runtime import Executable, Runtime
 from lava_torch.train import Deployment, deploy, quantize, surrogate
 from lava_torch.utils.weightutils import SignMode
@@ -51,12 +54,16 @@ __version__ = "0.1.0"
 __all__ = [
     "ATRLIF",
     "CPU",
+    "CSR",
     "GPU",
     "LIF",
     "AbstractProcess",
     "AbstractSubProcessModel",
     "CompileError",
+    "Conv",
     "CycleError",
+    "DelayDense",
+    "DelaySparse",
     "Dense",
     "Deployment",
     "DeviceUnavailableError",
@@ -79,6 +86,7 @@ __all__ = [
     "RunSteps",
     "Runtime",
     "SignMode",
+    "Sparse",
     "TensorBoardLogger",
     "TernaryLIF",
     "TorchProcessModel",

@@ -157,10 +157,15 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.proc.clp.nsm.process": {NOT_YET: "Readout Allocator"},
     "lava.proc.clp.prototype_lif.models": {NOT_YET: "PrototypeLIFBitAcc"},
     "lava.proc.clp.prototype_lif.process": {NOT_YET: "PrototypeLIF"},
-    "lava.proc.conv.models": {NOT_YET: "AbstractPyConvModel PyConvModelFloat PyConvModelFixed"},
-    "lava.proc.conv.process": {NOT_YET: "Conv"},
+    "lava.proc.conv.models": {
+        "lava_torch.proc.conv.models": "PyConvModelFloat=ConvModelFloat "
+        "PyConvModelFixed=ConvModelFixed",
+        NOT_YET: "AbstractPyConvModel",
+    },
+    "lava.proc.conv.process": {"lava_torch.proc.conv.process": "Conv"},
     "lava.proc.conv.utils": {
-        NOT_YET: "TensorOrder make_tuple signed_clamp output_shape conv conv_scipy conv_to_sparse"
+        "lava_torch.proc.conv.utils": "make_tuple signed_clamp output_shape",
+        NOT_YET: "TensorOrder conv conv_scipy conv_to_sparse",
     },
     "lava.proc.conv_in_time.models": {
         NOT_YET: "AbstractPyConvInTimeModel PyConvInTimeFloat PyConvInTimeFixed"
@@ -168,14 +173,14 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.proc.conv_in_time.process": {NOT_YET: "ConvInTime"},
     "lava.proc.dense.models": {
         "lava_torch.proc.dense.models": "PyDenseModelFloat=DenseModelFloat "
-        "PyDenseModelBitAcc=DenseModelFixed",
+        "PyDenseModelBitAcc=DenseModelFixed PyDelayDenseModelFloat=DelayDenseModelFloat "
+        "PyDelayDenseModelBitAcc=DelayDenseModelFixed",
         NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel "
-        "PyDelayDenseModelFloat PyDelayDenseModelBitAcc PyLearningDenseModelFloat "
-        "PyLearningDenseModelBitApproximate",
+        "PyLearningDenseModelFloat PyLearningDenseModelBitApproximate",
     },
     "lava.proc.dense.process": {
-        "lava_torch.proc.dense.process": "Dense",
-        NOT_YET: "LearningDense DelayDense",
+        "lava_torch.proc.dense.process": "Dense DelayDense",
+        NOT_YET: "LearningDense",
     },
     "lava.proc.graded.models": {
         NOT_YET: "AbstractGradedVecModel PyGradedVecModelFixed AbstractGradedReluVecModel "
@@ -252,11 +257,17 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.sdn.process": {NOT_YET: "ActivationMode Sigma Delta SigmaDelta"},
     "lava.proc.sparse.models": {
+        "lava_torch.proc.sparse.models": "PySparseModelFloat=SparseModelFloat "
+        "PySparseModelBitAcc=SparseModelFixed PyDelaySparseModelFloat=DelaySparseModelFloat "
+        "PyDelaySparseModelBitAcc=DelaySparseModelFixed",
         NOT_YET: "AbstractPySparseModelFloat AbstractPySparseModelBitAcc "
-        "AbstractPyDelaySparseModel PySparseModelFloat PySparseModelBitAcc PyDelaySparseModelFloat "
-        "PyDelaySparseModelBitAcc PyLearningSparseModelFloat PyLearningSparseModelBitApproximate"
+        "AbstractPyDelaySparseModel PyLearningSparseModelFloat "
+        "PyLearningSparseModelBitApproximate",
     },
-    "lava.proc.sparse.process": {NOT_YET: "Sparse LearningSparse DelaySparse"},
+    "lava.proc.sparse.process": {
+        "lava_torch.proc.sparse.process": "Sparse DelaySparse",
+        NOT_YET: "LearningSparse",
+    },
     "lava.proc.spiker.models": {NOT_YET: "SpikerModel"},
     "lava.proc.spiker.process": {NOT_YET: "Spiker Spiker32bit"},
     "lava.utils.dataloader.mnist": {NOT_YET: "MnistDataset"},

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from lava_torch import compat
 
 CASES = sorted(Path(__file__).with_name("golden").glob("*.json"))
+#: Arguments that JSON has as lists and Lava as tuples.
+TUPLES = ("shape", "input_shape", "padding", "stride", "dilation")
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +35,11 @@ def load(path: str):
 def argument(key: str, value, arrays):
     if isinstance(value, dict) and "$" in value:
         return arrays[value["$"]]
+    if isinstance(value, dict) and "csr" in value:
+        return scipy.sparse.csr_matrix(argument(key, value["csr"], arrays))
     if isinstance(value, dict) and "enum" in value:
         return load(value["enum"])
-    return tuple(value) if key == "shape" else value
+    return tuple(value) if key in TUPLES else value
 
 
 def build(case, arrays):

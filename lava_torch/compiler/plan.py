@@ -89,6 +89,7 @@ class _Planner:
         self.lists: dict[int, Events] = {}
         self.refreshed: dict[str, list[Row]] = {}
         self.taken: dict[Message, Tensor] = {}
+        self.named: dict[tuple[str, str], Tensor] = {}
         inputs = sum(len(wire.inputs) for wire in network._wires)
         self.counts = torch.zeros(inputs, dtype=torch.int32, device=self.clock.device)
 
@@ -141,8 +142,11 @@ class _ModelRows:
         self.planner.after.append(row)
         self.planner.refreshed.setdefault(self.node, []).append(row)
 
-    def scratch(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.zeros(shape, dtype=dtype, device=self.clock.device)
+    def scratch(
+        self, shape: tuple[int, ...], dtype: torch.dtype, name: str | None = None
+    ) -> Tensor:
+        zeros = torch.zeros(shape, dtype=dtype, device=self.clock.device)
+        return zeros if name is None else self.planner.named.setdefault((self.node, name), zeros)
 
     # -- messages ---------------------------------------------------------------------------------
 

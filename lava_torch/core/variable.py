@@ -28,7 +28,7 @@ class Var(AbstractProcessMember):
     ----------
     shape : tuple of ints.
     init : the first value: a number, or an array that broadcasts to `shape` (when compiled), a
-        scipy sparse matrix of `shape`, or a str.
+        scipy sparse matrix or a `lava_torch.CSR` of `shape`, or a str.
     shareable : whether RefPorts and VarPorts can reach it.
     name : name for messages until a Process names it after its attribute.
 
@@ -149,6 +149,8 @@ class Var(AbstractProcessMember):
             return self.init
         if isinstance(self.init, str) or scipy.sparse.issparse(self.init):
             return self.init[idx]
+        if hasattr(self.init, "to_scipy"):  # a lava_torch.CSR
+            return self.init.to_scipy()[idx]
         return np.broadcast_to(self.init, self.shape)[idx]
 
     def __repr__(self) -> str:

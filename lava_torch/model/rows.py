@@ -82,8 +82,11 @@ class Rows(Protocol):
     def outermost(self, name: str) -> Tensor:
         """A Var of `last_axis_outermost` with that axis first, contiguous."""
 
-    def scratch(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Zeros that live as long as the table, on its device."""
+    def scratch(
+        self, shape: tuple[int, ...], dtype: torch.dtype, name: str | None = None
+    ) -> Tensor:
+        """Zeros that live as long as the table, on its device; by a name, the same ones for all
+        methods of the model."""
 
 
 def rows_of(*methods: str) -> Callable[[Method], Method]:

@@ -13,15 +13,18 @@ from torch import Tensor, nn
 
 from lava_torch.core.model import AbstractProcessModel
 from lava_torch.core.parameters import ProcessParameters
+from lava_torch.kernels.spike import CSR
 from lava_torch.model.clock import Clock
-from lava_torch.model.errors import VarValueError
+from lava_torch.model.errors import VarInitError, VarValueError
 from lava_torch.model.values import (
-    SparsePattern,
+    as_csr,
     broadcast_init,
     c_cast,
+    is_sparse,
     outermost_last,
     place,
-    split,
+    sparse_cast,
+    values_at,
 )
 from lava_torch.model.view import View
 
@@ -54,11 +57,23 @@ class Read:
     view: View
 
 
+@dataclass(frozen=True)
+class SparseVar:
+    """A Var whose buffer holds only the values that a matrix of `shape` stores, by column.
+
+    The positions are those of Var `pattern`, itself or another sparse Var of the model.
+    """
+
+    shape: tuple[int, int]
+    pattern: str
+
+
 class TorchProcessModel(nn.Module, AbstractProcessModel):
     """The behaviour of a Process, as one time step on tensors.
 
     Each Var of the Process is a buffer of the same name (or an `nn.Parameter` where the run config
-    makes it trainable). Write either
+    makes it trainable). That of a Var whose init is a sparse matrix holds the stored values alone,
+    in the order of `csr(name)`. Write either
 
     - `step(**inputs) -> outputs`, for a model whose output depends on this step's input (a neuron);
     - `emit() -> outputs` and/or `absorb(**inputs)`, for one whose output depends on its state alone
@@ -111,7 +126,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__()
         self.proc_params = proc_params
-        self.sparse: dict[str, SparsePattern] = {}
+        self.sparse: dict[str, SparseVar] = {}
         self.strings: dict[str, str] = {}
         self._tensor_vars: list[str] = []
         self._reads: dict[str, Read] = {}
@@ -145,6 +160,12 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         if source is None:
             return self.zeros(self.binding.ref_shapes[ref_port])
         return source.view.apply(getattr(source.model, source.var))
+
+    def csr(self, name: str) -> CSR:
+        """A sparse Var, as it is now: its values are the buffer (or the parameter) itself."""
+        var = self.sparse[name]
+        indptr, indices = (self._buffers[f"{var.pattern}_{part}"] for part in ("indptr", "indices"))
+        return CSR(indptr, indices, getattr(self, name), var.shape)
 
     def zeros(self, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
         """Zeros of `(batch_size,) + shape` on the model's device."""
@@ -249,13 +270,18 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         """A Var's value: float64, a str, or CSR."""
         if name in self.strings:
             return self.strings[name]
-        value = getattr(self, name).detach().to("cpu", torch.float64).numpy()
-        return self.sparse[name].matrix(value) if name in self.sparse else value.copy()
+        return self.as_var(name, getattr(self, name).detach().to("cpu", torch.float64).numpy())
+
+    def as_var(self, name: str, content: np.ndarray) -> np.ndarray | scipy.sparse.csr_matrix:
+        """What is laid out as a Var's buffer, in the form that `get` gives: a copy."""
+        return self.csr(name).to_scipy(content) if name in self.sparse else content.copy()
 
     def integers(self) -> dict[str, np.ndarray]:
         """In fixed point: the shared Vars' numbers that the model computes with."""
-        whole = np.rint if self.own_dtype() == torch.int32 else np.asarray
-        return {n: whole(self.get_var(n)) for n in self._tensor_vars if self.is_shared(n)}
+        values = {n: self.get_var(n) for n in self._tensor_vars if self.is_shared(n)}
+        if self.own_dtype() == torch.int32:
+            values = {n: v.rint() if is_sparse(v) else np.rint(v) for n, v in values.items()}
+        return values
 
     def integer_params(self) -> dict[str, Any]:
         """In fixed point: parameters of the constructor that go with `integers()`."""
@@ -269,10 +295,11 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             return
         target: Tensor = getattr(self, name)
         if name in self.sparse:
-            new = self.sparse[name].values_of(self.label(name), value)
+            new = self._sparse_values(name, self._new_values(name, value, idx), target.dtype)
         else:
             new = place(self.label(name), target.detach().cpu().numpy(), value, idx)
-        target.copy_(self._as_tensor(name, new, target.dtype))
+            new = self._as_tensor(name, new, target.dtype)
+        target.copy_(new)
         self.on_var_update()
 
     def on_var_update(self) -> None:
@@ -318,22 +345,54 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
         """The first content of a Var's buffer, with a batch axis where it has one."""
         dtype = self.var_dtype(name)
-        if scipy.sparse.issparse(init):
-            self.sparse[name], array = split(init)
-        else:
-            batch = None if self.is_shared(name) else self.batch_size
-            array = broadcast_init(self.label(name), init, shape, batch, self.is_shared(name))
+        if is_sparse(init):
+            return self._sparse_values(name, self._bind_pattern(name, init, shape), dtype)
+        batch = None if self.is_shared(name) else self.batch_size
+        array = broadcast_init(self.label(name), init, shape, batch, self.is_shared(name))
         value = self._as_tensor(name, array, dtype)
         batched = self.batch_size is not None and not self.is_shared(name)
         if batched and value.ndim <= len(shape):
             value = value.expand(self.batch_size, *shape).clone()
         return outermost_last(value) if name in self.last_axis_outermost else value
 
+    def _bind_pattern(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+        """Take the positions of a sparse init; its values, as they are given."""
+        csr = as_csr(self.label(name), init)
+        if csr.shape != tuple(shape):
+            raise VarInitError(
+                f"{self.label(name)} has shape {tuple(shape)}; its init is a sparse matrix of "
+                f"shape {csr.shape}. They must be equal."
+            )
+        self.sparse[name] = SparseVar(csr.shape, name)
+        for part, value in (("indptr", csr.indptr), ("indices", csr.indices)):
+            self.register_buffer(f"{name}_{part}", value, persistent=False)
+        return csr.values
+
+    def _new_values(self, name: str, value: Any, idx: Any) -> Tensor:
+        """The values of a matrix that a sparse Var is set to, in the order of its buffer."""
+        if idx is not None:
+            raise VarValueError(
+                f"{self.label(name)} is sparse and can only be set as a whole, not at index "
+                f"{idx!r}. Change the values of what get() gives, and set that."
+            )
+        return values_at(self.label(name), self.csr(name), value)
+
+    def _sparse_values(self, name: str, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """Checked, cast and copied."""
+        held = values.detach().to("cpu")
+        # NumPy has no bfloat16.
+        array = (held.float() if held.dtype == torch.bfloat16 else held).numpy()
+        self._check_content(name, array, dtype)
+        return sparse_cast(values, dtype)
+
     def _as_tensor(self, name: str, array: np.ndarray, dtype: torch.dtype) -> Tensor:
+        self._check_content(name, array, dtype)
+        return torch.from_numpy(c_cast(array, dtype)).to(dtype)
+
+    def _check_content(self, name: str, array: np.ndarray, dtype: torch.dtype) -> None:
         self.check(name, array)
         if not dtype.is_floating_point and not np.all(np.isfinite(array)):
             raise self.refuse(name, array, f"finite, to become {dtype}")
-        return torch.from_numpy(c_cast(array, dtype)).to(dtype)
 
     def var_dtype(self, name: str) -> torch.dtype:
         return self.dtypes.get(name, self.compute_dtype)

@@ -5,56 +5,88 @@ Functions take a `label`, such as "Var 'v' of Process 'lif'", that their errors 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 import torch
 
+from lava_torch.kernels.spike import CSR
 from lava_torch.model.errors import VarIndexError, VarInitError, VarValueError
 
 
-@dataclass(frozen=True)
-class SparsePattern:
-    """The fixed positions of a sparse Var; its buffer holds the values alone, in CSR order."""
+def is_sparse(value: Any) -> bool:
+    """Whether a Var with this init, or this value, is sparse."""
+    return isinstance(value, CSR) or scipy.sparse.issparse(value)
 
-    indptr: np.ndarray
-    indices: np.ndarray
-    shape: tuple[int, int]
 
-    def matrix(self, values: np.ndarray) -> scipy.sparse.csr_matrix:
-        return scipy.sparse.csr_matrix((values, self.indices, self.indptr), shape=self.shape)
+def as_csr(label: str, matrix: Any) -> CSR:
+    """A sparse Var's positions and values, by column: the synapses of a presynaptic neuron.
 
-    def values_of(self, label: str, value: Any) -> np.ndarray:
-        """The values of a sparse matrix with these positions; VarValueError for anything else."""
-        if not scipy.sparse.issparse(value):
-            raise VarValueError(
-                f"{label} is sparse {self.shape}; got {type(value).__name__}. Pass a scipy.sparse "
-                f"matrix with the same entries."
-            )
-        other, values = split(value)
-        if not self._equals(other):
-            raise VarValueError(
-                f"{label} keeps its {self.indices.size} stored positions in shape {self.shape}; "
-                f"got {values.size} others in shape {other.shape}. Change the values of what "
-                f"get() gives, and set that."
-            )
-        return values
+    A CSR is taken as it is, and looked into. Raises VarInitError for one that is not canonical.
+    """
+    if not isinstance(matrix, CSR):
+        return CSR.from_scipy(matrix)
+    try:
+        matrix.check(label)
+    except ValueError as error:
+        raise VarInitError(str(error)) from None
+    return matrix
 
-    def _equals(self, other: SparsePattern) -> bool:
-        return (
-            self.shape == other.shape
-            and np.array_equal(self.indptr, other.indptr)
-            and np.array_equal(self.indices, other.indices)
+
+def values_at(label: str, pattern: CSR, value: Any) -> torch.Tensor:
+    """The values of a sparse matrix with the positions of `pattern`, in its order.
+
+    Raises VarValueError for anything else.
+    """
+    if not is_sparse(value):
+        raise VarValueError(
+            f"{label} is sparse {pattern.shape}; got {type(value).__name__}. Pass a scipy.sparse "
+            f"matrix with the same entries."
         )
+    other = value if isinstance(value, CSR) else CSR.from_scipy(value)
+    if not same_positions(pattern, other):
+        raise VarValueError(
+            f"{label} keeps its {pattern.nnz} stored positions in shape {pattern.shape}; got "
+            f"{other.nnz} others in shape {other.shape}. Change the values of what get() gives, "
+            f"and set that."
+        )
+    return other.values
 
 
-def split(matrix: Any) -> tuple[SparsePattern, np.ndarray]:
-    """A sparse matrix's positions, and its values in that order."""
-    csr = scipy.sparse.csr_matrix(matrix)
-    csr.sum_duplicates()
-    return SparsePattern(csr.indptr, csr.indices, csr.shape), csr.data
+def same_positions(a: CSR, b: CSR) -> bool:
+    if a.shape != b.shape or a.nnz != b.nnz:
+        return False
+    b = b.to(a.device)
+    return torch.equal(a.indptr, b.indptr) and torch.equal(a.indices, b.indices)
+
+
+def values_where(pattern: CSR, other: CSR) -> torch.Tensor:
+    """The values of `other` at the positions of `pattern`, 0 where it has none."""
+    if same_positions(pattern, other):
+        return other.values
+    other = other.to(pattern.device)
+    wanted, known = _keys(pattern), _keys(other)
+    values = other.values.new_zeros(pattern.nnz)
+    if other.nnz:
+        at = torch.searchsorted(known, wanted).clamp(max=other.nnz - 1)
+        found = known[at] == wanted
+        values[found] = other.values[at[found]]
+    return values
+
+
+def _keys(csr: CSR) -> torch.Tensor:
+    """One ascending number for each position."""
+    neurons = torch.arange(csr.shape[1], device=csr.device)
+    pre = neurons.repeat_interleave(csr.indptr.diff(), output_size=csr.nnz)
+    return pre * csr.shape[0] + csr.indices.to(torch.int64)
+
+
+def sparse_cast(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A copy; a float becomes an integer by dropping its fraction, as in C."""
+    if values.is_floating_point() and not dtype.is_floating_point:
+        values = values.trunc().to(torch.int64)
+    return values.detach().to(dtype, copy=True)
 
 
 def broadcast_init(
@@ -83,7 +115,7 @@ def place(label: str, content: np.ndarray, value: Any, idx: Any) -> np.ndarray:
 
     Raises VarValueError if the value does not fit, VarIndexError for an index out of range.
     """
-    if scipy.sparse.issparse(value) or isinstance(value, str):
+    if is_sparse(value) or isinstance(value, str):
         raise VarValueError(
             f"{label} is a dense array of shape {content.shape}; got {type(value).__name__}. Pass "
             f"an array or a number."

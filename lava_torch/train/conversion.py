@@ -17,13 +17,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from lava_torch.core.process import AbstractProcess
 from lava_torch.model.torch_model import TorchProcessModel
-from lava_torch.proc.dense.process import Dense
+from lava_torch.proc.conv.process import Conv
+from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.proc.io import sink, source
 from lava_torch.proc.lif.models import FRACTION_BITS
 from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.sparse.process import DelaySparse, Sparse
+from lava_torch.utils.delays import LONGEST_DELAY
 from lava_torch.utils.weightutils import SignMode, truncated_bits, weight_range
 
 #: A threshold of 17 bits is where u and v end; this leaves them room above it.
@@ -34,7 +38,10 @@ MAX_BIAS_EXP = 7
 
 @dataclass(frozen=True)
 class Values:
-    """A floating-point Process as it stands: its Vars' values and its constructor's parameters."""
+    """A floating-point Process as it stands: its Vars' values and its constructor's parameters.
+
+    A sparse Var's value is a scipy CSR matrix.
+    """
 
     name: str
     process: AbstractProcess
@@ -127,23 +134,23 @@ class LIFConverter(Converter):
         )
 
 
-@converter(Dense)
-class DenseConverter(Converter):
+@converter(Dense, Sparse)
+class WeightsConverter(Converter):
     """Weights times k, on the grid of their bits; small ones with a negative exponent."""
 
     sends_scaled = True
 
     def largest_scale(self, values: Values) -> float:
-        largest = float(np.abs(values.vars["weights"]).max(initial=0))
+        largest = _largest(values.vars["weights"])
         return self._top(values) / largest if largest else np.inf
 
     def convert(self, values: Values, scale: float) -> Converted:
         weights = values.vars["weights"] * scale
-        largest = float(np.abs(weights).max(initial=0))
+        largest = _largest(weights)
         room = np.floor(np.log2(self._top(values) / largest + 1e-9)) if largest else 0
         exponent = -int(np.clip(room, 0, 6))
         grid = self._grid(values)
-        integers = np.rint(weights * 2.0**-exponent / grid) * grid
+        integers = _rint(weights * (2.0**-exponent / grid)) * grid
         params = {"weight_exp": exponent, "sign_mode": SignMode.MIXED}
         return Converted({"weights": integers.astype(np.int64)}, params)
 
@@ -153,6 +160,37 @@ class DenseConverter(Converter):
     def _top(self, values: Values) -> int:
         grid = self._grid(values)
         return weight_range(SignMode.MIXED)[1] // grid * grid
+
+
+@converter(DelayDense, DelaySparse)
+class DelayConverter(WeightsConverter):
+    """The same; delays stay, up to 63."""
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        longest = _largest(values.vars["delays"])
+        if longest > LONGEST_DELAY:
+            raise ValueError(
+                f"'{values.name}' has delays of up to {longest:g} steps; fixed point has "
+                f"{LONGEST_DELAY} at most."
+            )
+        converted = super().convert(values, scale)
+        return Converted(
+            {**converted.vars, "delays": values.vars["delays"].astype(np.int64)}, converted.params
+        )
+
+
+@converter(Conv)
+class ConvConverter(Converter):
+    """Weights times k, in the 8 bits that Loihi has. An exponent would have no effect."""
+
+    sends_scaled = True
+
+    def largest_scale(self, values: Values) -> float:
+        largest = _largest(values.vars["weight"])
+        return weight_range(SignMode.MIXED)[1] / largest if largest else np.inf
+
+    def convert(self, values: Values, scale: float) -> Converted:
+        return Converted({"weight": np.rint(values.vars["weight"] * scale).astype(np.int64)})
 
 
 @converter(source.RingBuffer)
@@ -188,12 +226,12 @@ class SinkConverter(Converter):
 def values_of(model: TorchProcessModel, process: AbstractProcess) -> Values:
     """The parameters that a floating-point model holds now, and the state that its Process starts
     from."""
+    held = {name: model.get_var(name) for name in model.var_names() if model.is_shared(name)}
     inits = {
         var.name: np.asarray(var.init, dtype=float)
         for var in process.vars
-        if var.name in model.var_names() and var.name not in model.sparse
+        if var.name in model.var_names() and var.name not in held
     }
-    held = {n: np.asarray(model.get_var(n)) for n in inits if model.is_shared(n)}
     bits = process.proc_params.get("num_weight_bits", 8)
     return Values(model.binding.name, process, {**inits, **held}, {"num_weight_bits": bits})
 
@@ -211,6 +249,16 @@ def _check_decays(values: Values) -> None:
 
 def _thresholds(values: Values) -> tuple[str, ...]:
     return ("vth",) if isinstance(values.process, LIF) else ("vth_hi", "vth_lo")
+
+
+def _largest(values: Any) -> float:
+    """The largest magnitude in an array or a sparse matrix."""
+    stored = values.data if scipy.sparse.issparse(values) else values
+    return float(np.abs(stored).max(initial=0))
+
+
+def _rint(values: Any) -> Any:
+    return values.rint() if scipy.sparse.issparse(values) else np.rint(values)
 
 
 def _mantissa(bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

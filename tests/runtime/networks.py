@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse
 
 import lava_torch as lt
 
@@ -88,10 +89,53 @@ def isolated(tag, rng):
     return neurons(tag, (4,), "lif")
 
 
+def sparse(tag, rng):
+    inputs, lif = source(rng, (20,)), neurons(tag, (30,), "lif")
+    feed = weights(tag, rng, (30, 20)) * (rng.random((30, 20)) < 0.3)
+    loop = weights(tag, rng, (30, 30)) * (rng.random((30, 30)) < 0.2)
+    first = lt.Sparse(weights=scipy.sparse.csr_matrix(feed), name="first", weight_exp=-2)
+    second = lt.Sparse(weights=scipy.sparse.csr_matrix(loop), name="second")
+    inputs.s_out.connect(first.s_in)
+    first.a_out.connect(lif.a_in)
+    lif.s_out.connect(second.s_in)
+    second.a_out.connect(lif.a_in)
+    return lif
+
+
+def delayed(tag, rng):
+    inputs, lif = source(rng, (6,)), neurons(tag, (9,), "lif")
+    drawn = weights(tag, rng, (9, 6))
+    dense = lt.DelayDense(
+        weights=drawn, delays=rng.integers(0, 5, (9, 6)), max_delay=7, name="dense", weight_exp=-3
+    )
+    kept = weights(tag, rng, (9, 9)) * (rng.random((9, 9)) < 0.4)
+    late = (kept != 0) * rng.integers(0, 4, (9, 9))
+    sparse = lt.DelaySparse(
+        weights=scipy.sparse.csr_matrix(kept), delays=scipy.sparse.csr_matrix(late), name="sparse"
+    )
+    inputs.s_out.connect(dense.s_in)
+    dense.a_out.connect(lif.a_in)
+    lif.s_out.connect(sparse.s_in)
+    sparse.a_out.connect(lif.a_in)
+    return lif
+
+
+def convolved(tag, rng):
+    inputs = source(rng, (6, 5, 4))
+    kernel = weights(tag, rng, (8, 3 * 2 * 2)).reshape(8, 3, 2, 2)
+    conv = lt.Conv(
+        weight=kernel, input_shape=(6, 5, 4), padding=(1, 0), stride=(2, 1), groups=2, name="conv"
+    )
+    lif = neurons(tag, conv.output_shape, "lif")
+    inputs.s_out.connect(conv.s_in)
+    conv.a_out.connect(lif.a_in)
+    return lif
+
+
 NETWORKS = {
     f.__name__: f
     for f in (
         recurrent, several_into_one, virtual_ports, concatenation, dense_to_dense, other_neurons,
-        isolated,
+        isolated, sparse, delayed, convolved,
     )
 }  # fmt: skip

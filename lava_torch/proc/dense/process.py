@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
@@ -10,6 +12,7 @@ from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.utils.delays import check_dtype, check_shape, largest_delay
 
 
 class Dense(AbstractProcess):
@@ -59,32 +62,92 @@ class Dense(AbstractProcess):
         self.a_buff = Var(shape=(shape[0],), init=0)
         self.num_message_bits = Var(shape=(1,), init=num_message_bits)
 
-    @staticmethod
-    def _as_array(weights: ArrayLike) -> np.ndarray:
-        if scipy.sparse.issparse(weights):
+    @classmethod
+    def _as_array(cls, values: ArrayLike, what: str = "weights") -> np.ndarray:
+        if scipy.sparse.issparse(values):
             raise ValueError(
-                f"Dense needs a dense array of weights; got a sparse matrix of shape "
-                f"{weights.shape}. Pass weights.toarray()."
+                f"{cls.__name__} needs a dense array of {what}; got a sparse matrix of shape "
+                f"{values.shape}. Pass {what}.toarray()."
             )
         # A torch tensor, known by its methods: this module does not import torch.
-        weights = weights.detach().cpu() if hasattr(weights, "detach") else weights
-        return np.asarray(weights)
+        values = values.detach().cpu() if hasattr(values, "detach") else values
+        return np.asarray(values)
+
+    @property
+    def _label(self) -> str:
+        """The Process, as error messages call it."""
+        return f"{type(self).__name__} '{self.name}'"
 
     def _checked_shape(self, weights: np.ndarray) -> tuple[int, int]:
         shape = np.shape(weights)
         if len(shape) != 2:
             raise ValueError(
-                f"Dense '{self.name}': weights must be a 2-D array (post, pre); got shape {shape}."
+                f"{self._label}: weights must be a 2-D array (post, pre); got shape {shape}."
             )
         if weights.dtype.kind not in "biuf":
             raise ValueError(
-                f"Dense '{self.name}': weights must be real numbers; got dtype {weights.dtype}."
+                f"{self._label}: weights must be real numbers; got dtype {weights.dtype}."
             )
         finite = np.isfinite(weights)
         if not finite.all():
             raise ValueError(
-                f"Dense '{self.name}': {np.size(finite) - np.count_nonzero(finite)} of its weights "
+                f"{self._label}: {np.size(finite) - np.count_nonzero(finite)} of its weights "
                 f"of shape {shape} are NaN or infinite, the first at "
                 f"{tuple(int(i) for i in np.argwhere(~finite)[0])}."
             )
         return shape
+
+
+class DelayDense(Dense):
+    """Dense connection whose synapses have delays: a spike at step t arrives at t + 1 + delay.
+
+    Ports and Vars as of Dense, but `a_buff` is (n, max_delay + 1): its column k holds what is sent
+    k steps after the next one, column 0 what is sent next. Fixed point has delays up to 63, and
+    `weight_exp` shifts the sum of each column.
+
+    Parameters
+    ----------
+    weights : array or tensor (n, m), finite.
+    delays : int64 (n, m), in time steps, not negative; or one int for all synapses.
+    max_delay : the largest delay that there is room for; 0: the largest of `delays`.
+    num_message_bits, weight_exp, num_weight_bits, sign_mode : as of Dense.
+
+    Raises
+    ------
+    ValueError : weights as of Dense; delays of another dtype or shape, negative or above max_delay.
+        Delays above 63 are refused where fixed point is compiled. (Lava drops what is delayed
+        beyond max_delay, silently.)
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: ArrayLike,
+        delays: ArrayLike | int,
+        max_delay: int = 0,
+        name: str | None = None,
+        num_message_bits: int = 0,
+        log_config: LogConfig | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            weights=weights,
+            delays=delays,
+            max_delay=max_delay,
+            name=name,
+            num_message_bits=num_message_bits,
+            log_config=log_config,
+            **kwargs,
+        )
+        delays = self._checked_delays(delays)
+        slots = largest_delay(self._label, np.asarray(delays), max_delay) + 1
+        self.delays = Var(shape=self.weights.shape, init=delays)
+        self.a_buff = Var(shape=(self.weights.shape[0], slots), init=0)
+
+    def _checked_delays(self, delays: ArrayLike | int) -> np.ndarray | int:
+        if isinstance(delays, Integral):
+            return int(delays)
+        delays = self._as_array(delays, "delays")
+        check_dtype(self._label, delays.dtype)
+        check_shape(self._label, delays.shape, self.weights.shape)
+        return delays

@@ -1,0 +1,135 @@
+"""How sparse connections behave, in floating and in Loihi's fixed point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lava_torch.core.decorator import implements, requires, tag
+from lava_torch.core.resources import CPU
+from lava_torch.core.sync import LoihiProtocol
+from lava_torch.kernels import message, spike
+from lava_torch.kernels.op import Row
+from lava_torch.kernels.spike import CSR
+from lava_torch.kernels.spike.functional import sparse_delay_linear, sparse_linear
+from lava_torch.model.connection import (
+    ConnectionModel,
+    DelayConnectionModel,
+    FixedConnectionModel,
+)
+from lava_torch.model.errors import VarValueError
+from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.torch_model import SparseVar, TorchProcessModel
+from lava_torch.model.values import as_csr, is_sparse, values_where
+from lava_torch.proc.sparse.process import DelaySparse, Sparse
+from lava_torch.utils.delays import LONGEST_DELAY
+
+
+class SparseModel(ConnectionModel):
+    """The synapses that are stored, one weight each."""
+
+    def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
+        post = self.sparse["weights"].shape[0]
+        return sparse_linear(s_in, self.weights_indptr, self.weights_indices, weights, post)
+
+    def sum_row(self, rows: Rows) -> Row:
+        """The weighted sum of what arrives, written over `a_buff`."""
+        spikes, count, x, graded = self.events(rows)
+        return spike.SPARSE.on(spikes, count, x, *_synapses(self), rows.var("a_buff"), graded)
+
+
+@implements(proc=Sparse, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class SparseModelFloat(SparseModel):
+    """Sparse in float32 or float64."""
+
+    @rows_of("absorb", "counted", "propagate", "linear")
+    def absorb_rows(self, rows: Rows) -> None:
+        rows.add(self.sum_row(rows))
+
+
+@implements(proc=Sparse, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class SparseModelFixed(SparseModel, FixedConnectionModel):
+    """Sparse with 8-bit weights, exact; in training, the same numbers in floating point."""
+
+    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
+    def absorb_rows(self, rows: Rows) -> None:
+        rows.add(self.sum_row(rows))
+        if self.weight_exp != 0:
+            rows.add(message.SHIFT.on(rows.var("a_buff").view(-1), self.weight_exp))
+
+
+class DelaySparseModel(DelayConnectionModel):
+    """The synapses that are stored, a weight and a delay each: both at the weights' positions."""
+
+    def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
+        synapses = self.weights_indptr, self.weights_indices, weights, self.delays
+        post = self.sparse["weights"].shape[0]
+        return sparse_delay_linear(s_in, *synapses, self.slots, post).transpose(-1, -2)
+
+    def sum_row(self, rows: Rows, ring: Tensor) -> Row:
+        spikes, count, x, graded = self.events(rows)
+        synapses = *_synapses(self), self.delays
+        return spike.SPARSE_DELAY.on(spikes, count, x, *synapses, ring, rows.clock, graded)
+
+    def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
+        if name != "delays":
+            return super().initial(name, init, shape)
+        weights = self.csr("weights")
+        self.sparse[name] = SparseVar(weights.shape, "weights")
+        if is_sparse(init):
+            values = values_where(weights, self._checked(name, init))
+        else:
+            values = torch.full((weights.nnz,), init)
+        return self._sparse_values(name, values, self.var_dtype(name))
+
+    def _new_values(self, name: str, value: Any, idx: Any) -> Tensor:
+        if name == "delays" and is_sparse(value) and idx is None:
+            return values_where(self.csr("weights"), self._checked(name, value))
+        return super()._new_values(name, value, idx)
+
+    def _checked(self, name: str, matrix: Any) -> CSR:
+        """Delays at any positions of the right shape; none of them is out of range."""
+        csr = as_csr(self.label(name), matrix)
+        if csr.shape != self.sparse["weights"].shape:
+            raise VarValueError(
+                f"{self.label(name)} of shape {self.sparse['weights'].shape} cannot be set to a "
+                f"matrix of shape {csr.shape}."
+            )
+        self.check(name, csr.values.cpu().numpy())
+        return csr
+
+
+@implements(proc=DelaySparse, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class DelaySparseModelFloat(DelaySparseModel):
+    """DelaySparse in float32 or float64."""
+
+    @rows_of("absorb", "counted", "propagate", "linear")
+    def absorb_rows(self, rows: Rows) -> None:
+        self.add_rows(rows, 0)
+
+
+@implements(proc=DelaySparse, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class DelaySparseModelFixed(DelaySparseModel, FixedConnectionModel):
+    """DelaySparse with 8-bit weights, exact; `weight_exp` shifts the sum of each delay."""
+
+    longest = LONGEST_DELAY
+
+    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
+    def absorb_rows(self, rows: Rows) -> None:
+        self.add_rows(rows, self.weight_exp)
+
+
+def _synapses(model: TorchProcessModel) -> tuple[Tensor, Tensor, Tensor]:
+    """Where those of each presynaptic neuron begin, postsynaptic neurons, weights."""
+    csr = model.csr("weights")
+    return csr.indptr, csr.indices, csr.values.detach()
