@@ -167,7 +167,7 @@ class TensorBoardLogger:
         Parameters
         ----------
         target : of a Process that is not compiled yet. A sparse Var counts as its stored values, in
-            the order of its rows.
+            the order of its columns.
         every : record the steps t with t % every == 0.
         kind : "scalar": a curve "<tag>/<i>" for each element i of `index`; without `index`, for
             each element if there are at most 8, else "<tag>/mean", the mean of all.

@@ -162,3 +162,20 @@ def test_a_captured_step_counts_its_spikes_when_it_is_replayed():
         graph.replay()
         assert int(count) == int(x.count_nonzero())
         assert torch.equal(out[0], weights[x != 0].sum(0, dtype=torch.int32))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("ordered", [False, True])
+def test_weights_may_be_more_than_32_bits_can_count(ordered, ordered_algorithms):
+    m, n = 50_000, 45_000
+    weights = torch.zeros(m, n, dtype=torch.int8, device="cuda")
+    weights[-1] = torch.arange(n, device="cuda") % 100
+    x = torch.zeros(m, dtype=torch.uint8, device="cuda")
+    x[-1] = 1
+    spikes = torch.zeros(m, dtype=torch.int32, device="cuda")
+    count = torch.zeros(1, dtype=torch.int32, device="cuda")
+    out = torch.zeros(1, n, device="cuda")
+    ordered_algorithms(ordered)
+    COMPACT.body("gpu")(x, spikes, count)
+    DENSE.body("gpu")(spikes, count, x, weights, out, False)
+    assert torch.equal(out[0], weights[-1].float())
