@@ -290,3 +290,18 @@ def conv(
                 else:
                     for i in range(sums.shape[0]):
                         sums[i] += row[i]
+
+
+@njit(**OPTIONS)
+def first_fall(indptr, indices):
+    """The first position whose index is not above the one before it in its row; -1: none."""
+    for j in range(indptr.shape[0] - 1):
+        row = indices[indptr[j] : indptr[j + 1]]
+        falls = False
+        for k in range(1, row.shape[0]):  # no way out inside, so that it is vectorised
+            falls |= row[k] <= row[k - 1]
+        if falls:
+            for k in range(1, row.shape[0]):
+                if row[k] <= row[k - 1]:
+                    return indptr[j] + k
+    return -1

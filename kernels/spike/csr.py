@@ -115,23 +115,39 @@ class CSR:
                 f"{label}: indptr must rise from 0 to the number of synapses, {self.nnz}; it goes "
                 f"from {ends[0]} to {ends[1]}, and falls {int((steps < 0).sum())} times."
             )
-        indices = self.indices.to(torch.int32)
-        low, high = (int(indices.min()), int(indices.max())) if self.nnz else (0, -1)
+        low, high = self._range()
         if low < 0 or high >= post:
             raise ValueError(
                 f"{label}: indices name postsynaptic neurons and must be in [0, {post}) for shape "
                 f"(post, pre) = {self.shape}; they are in [{low}, {high}]."
             )
-        rises = indices.diff() > 0
-        rises[self.indptr[1:-1][(self.indptr[1:-1] > 0) & (self.indptr[1:-1] < self.nnz)] - 1] = (
-            True
-        )
-        if not bool(rises.all()):
-            at = int((~rises).nonzero()[0]) + 1
+        at = self._fall()
+        if at >= 0:
             row = int(torch.searchsorted(self.indptr, at, right=True)) - 1
+            before, after = self.indices[at - 1 : at + 1].to(torch.int32).tolist()
             raise ValueError(
                 f"{label}: the indices of each row must ascend without repeats (a canonical CSR); "
-                f"those of presynaptic neuron {row} do not, at position {at}: "
-                f"{int(indices[at - 1])} is followed by {int(indices[at])}. Sort the rows and sum "
-                f"the duplicates; CSR.from_scipy does both."
+                f"those of presynaptic neuron {row} do not, at position {at}: {before} is followed "
+                f"by {after}. Sort the rows and sum the duplicates; CSR.from_scipy does both."
             )
+
+    def _range(self) -> tuple[int, int]:
+        if not self.nnz:
+            return 0, -1
+        if self.device.type == "cpu":  # torch has no minimum of 16-bit unsigned numbers
+            indices = self.indices.numpy()
+            return int(indices.min()), int(indices.max())
+        indices = self.indices.to(torch.int32)
+        return int(indices.min()), int(indices.max())
+
+    def _fall(self) -> int:
+        """The first position whose index is not above the one before it in its row; -1: none."""
+        if self.device.type == "cpu":
+            from lava_torch.kernels.spike.cpu import first_fall
+
+            return int(first_fall(self.indptr.numpy(), self.indices.numpy()))
+        rises = self.indices.to(torch.int32).diff() > 0
+        starts = self.indptr[1:-1]
+        rises[starts[(starts > 0) & (starts < self.nnz)] - 1] = True
+        falls = (~rises).nonzero()
+        return int(falls[0]) + 1 if len(falls) else -1

@@ -49,7 +49,7 @@ def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device)
     clock = Clock(run_cfg.batch_size)
     models = {name: _make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
     _make_trainable(models, run_cfg)
-    _connect_reads(graph, models)
+    _connect(graph, models)
     return Network(graph, schedule, models, clock).to(device)
 
 
@@ -118,8 +118,12 @@ def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) ->
         models[name].make_trainable(var)
 
 
-def _connect_reads(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
+def _connect(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
+    """Tell each model what sends to it and what it reads."""
     for name, node in graph.nodes.items():
+        for port, links in node.inputs.items():
+            for link in links:
+                models[name].connect_sender(port, models[link.node], link.port)
         for port, link in node.reads.items():
             models[name].connect_read(port, Read(models[link.node], link.var, link.view))
         models[name].on_connected()

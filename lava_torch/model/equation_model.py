@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
-from lava_torch.kernels.equation.graph import NUMBER
+from lava_torch.kernels.equation.graph import NUMBER, SPIKE
 from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
 from lava_torch.model.errors import VarInitError
-from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.rows import Rows, rows_method, rows_of
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -92,6 +92,13 @@ class EquationModel(TorchProcessModel):
             else:
                 self._buffers[name] = value
         return sent
+
+    def message_dtype(self, port: str) -> torch.dtype:
+        """Spikes are bytes, unless a subclass has changed what a step sends."""
+        kinds = dict(zip(self.returns, self.equation.trace(self.compute_dtype).output_kinds,
+                         strict=True))  # fmt: skip
+        unchanged = rows_method(self, "step") is not None
+        return torch.uint8 if unchanged and kinds.get(port) == SPIKE else self.compute_dtype
 
     def rows_obstacle(self) -> str | None:
         ports = {**self.binding.in_shapes, **self.binding.out_shapes}

@@ -130,6 +130,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         self.strings: dict[str, str] = {}
         self._tensor_vars: list[str] = []
         self._reads: dict[str, Read] = {}
+        self._senders: dict[str, list[tuple[TorchProcessModel, str]]] = {}
 
     # -- what a model may use ---------------------------------------------------------------
 
@@ -245,6 +246,21 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
 
     def connect_read(self, ref_port: str, source: Read) -> None:
         self._reads[ref_port] = source
+
+    def connect_sender(self, port: str, sender: TorchProcessModel, out_port: str) -> None:
+        self._senders.setdefault(port, []).append((sender, out_port))
+
+    def message_dtype(self, port: str) -> torch.dtype:
+        """A dtype that holds exactly what an OutPort sends."""
+        return self.compute_dtype
+
+    def incoming_dtype(self, port: str) -> torch.dtype:
+        """A dtype that holds what arrives at an InPort, as far as that is one sender's message."""
+        senders = self._senders.get(port, [])
+        if len(senders) != 1:
+            return self.compute_dtype
+        sender, out_port = senders[0]
+        return sender.message_dtype(out_port)
 
     def var_names(self) -> tuple[str, ...]:
         """The Vars that are tensors."""

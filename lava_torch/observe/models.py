@@ -19,9 +19,10 @@ from lava_torch.observe.monitor import Monitor
 @implements(proc=Monitor, protocol=LoihiProtocol)
 @requires(CPU)
 class MonitorModel(TorchProcessModel):
-    """Writes row t - 1 of each record in step t. A Var's record keeps the dtype of the Var."""
+    """Writes row t - 1 of each record in step t. A record keeps the dtype of what it records: of
+    spikes, a byte each."""
 
-    # Of messages: it holds those of fixed point exactly.
+    # Of messages on their way: it holds those of fixed point exactly.
     dtype = torch.float64
     observer = True
     recorder = True
@@ -41,7 +42,7 @@ class MonitorModel(TorchProcessModel):
             if port in self.binding.ref_shapes:
                 row = self.read(port)
             else:
-                row = self.zeros(self.binding.in_shapes[port])
+                row = self.zeros(self.binding.in_shapes[port], self.incoming_dtype(port))
             rows = torch.zeros((probe["num_steps"], *row.shape), dtype=row.dtype, device=row.device)
             self._buffers[record] = rows
 
