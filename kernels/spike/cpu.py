@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from lava_torch.kernels.table.intrinsics import prefetch
+from lava_torch.kernels.table.intrinsics import prefetch, trailing_zeros
 from lava_torch.kernels.table.share import OPTIONS, share
 
 
@@ -21,10 +21,12 @@ def compact(x, spikes, count, thread, threads):
         start = x.shape[0] // 8 * 8
         eights = x[:start].view(np.uint64)
         for block in range(eights.shape[0]):
-            if eights[block] != np.uint64(0):
-                for i in range(block * 8, block * 8 + 8):
-                    spikes[found] = i
-                    found += x[i] != 0
+            word = eights[block]
+            while word != np.uint64(0):
+                place = trailing_zeros(word) >> np.uint64(3)
+                spikes[found] = block * 8 + np.int64(place)
+                found += 1
+                word &= ~(np.uint64(0xFF) << (place << np.uint64(3)))
     for i in range(start, x.shape[0]):
         spikes[found] = i
         found += x[i] != 0

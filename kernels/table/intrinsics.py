@@ -73,6 +73,16 @@ def call_adapter(typing, function, block, thread, threads):
 
 
 @intrinsic
+def trailing_zeros(typing, value):
+    """How many of the lowest bits of a uint64, which is not 0, are 0."""
+
+    def emit(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), emit
+
+
+@intrinsic
 def prefetch(typing, array, index):
     """Ask for the cache line of array[index], which need not exist."""
     if not isinstance(array, types.Array):
