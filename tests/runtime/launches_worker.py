@@ -1,6 +1,7 @@
-"""Runs in a process of its own with TRITON_INTERPRET=1: the kernels of a step, interpreted.
+"""Runs in a process of its own: the kernels of a step, interpreted (with TRITON_INTERPRET=1) or
+compiled for GPUs that are not there (without).
 
-python launches_worker.py FILE
+python launches_worker.py interpret|compile FILE
 """
 
 from __future__ import annotations
@@ -49,13 +50,43 @@ def label(name: str, tag: str, batch: int | None, ordered: bool) -> str:
     return f"{name}-{tag}-batch{batch}-{'ordered' if ordered else 'atomic'}"
 
 
-def main(file: str) -> None:
+def interpret() -> dict[str, dict[str, Tensor]]:
     results = {}
     for case in cases():
         torch.use_deterministic_algorithms(case[3])
         results[label(*case)] = launched(*case[:3])
-    torch.save(results, file)
+    return results
 
+
+def compile_all() -> dict[str, tuple[int, int, bool]]:
+    """Registers, spills and whether a product was fused into a sum, of the neurons' kernels."""
+    from triton.backends.compiler import GPUTarget
+
+    from lava_torch.kernels.ahead import compile_launch
+    from lava_torch.kernels.launch import noted
+
+    reports = {}
+    for name, tag in ((name, tag) for name in NETWORKS for tag in ("floating_pt", "fixed_pt")):
+        cfg = lt.Loihi2SimCfg(select_tag=tag)
+        network = lt.compile(NETWORKS[name](tag, np.random.default_rng(0)), cfg)
+        network.prepare()
+        with noted() as launches:
+            Launches(make_plan(network)).step()
+        for i, launch in enumerate(launches):
+            if launch.kernel.__name__.startswith("row_"):
+                for arch in TARGETS:
+                    compiled = compile_launch(launch, GPUTarget(*arch))
+                    # On AMD a division of 64 bits, to find the row of data, is made of these too.
+                    timed = any(name.endswith("_steps") for name in launch.kernel.arg_names)
+                    fused = "fma.rn" in compiled.assembly
+                    fused |= "v_fma" in compiled.assembly and not timed
+                    key = f"{name}-{tag}-{i}-{compiled.name}-{arch[1]}"
+                    reports[key] = compiled.registers, compiled.spills, fused
+    return reports
+
+
+TARGETS = (("cuda", 80, 32), ("cuda", 90, 32), ("hip", "gfx942", 64))
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    work = {"interpret": interpret, "compile": compile_all}[sys.argv[1]]
+    torch.save(work(), sys.argv[2])

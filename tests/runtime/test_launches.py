@@ -22,18 +22,29 @@ from lava_torch.runtime.steppers.launches import Launches
 CASES = [pytest.param(*case, id=label(*case)) for case in cases()]
 
 
-@pytest.fixture(scope="session")
-def launched(tmp_path_factory):
+def work(kind: str, interpret: bool, folder: Path) -> dict:
     pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = tmp_path_factory.mktemp("launches") / "states.pt"
-    worker = Path(__file__).parent / "launches_worker.py"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    file = folder / f"{kind}.pt"
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    if interpret:
+        environment["TRITON_INTERPRET"] = "1"
+    worker = str(Path(__file__).parent / "launches_worker.py")
     done = subprocess.run(
-        [sys.executable, str(worker), str(file)],
+        [sys.executable, worker, kind, str(file)],
         env=environment, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return torch.load(file)
+
+
+@pytest.fixture(scope="session")
+def launched(tmp_path_factory):
+    return work("interpret", True, tmp_path_factory.mktemp("launches"))
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    return work("compile", False, tmp_path_factory.mktemp("launches"))
 
 
 def stepped(name: str, tag: str, batch: int | None, **options) -> dict[str, torch.Tensor]:
@@ -58,6 +69,12 @@ def assert_same(tag: str, got: dict, expected: dict) -> None:
 def test_interpreted_launches_agree_with_the_eager_stepper(name, tag, batch, ordered, launched):
     expected = stepped(name, tag, batch, stepper="eager")
     assert_same(tag, launched[label(name, tag, batch, ordered)], expected)
+
+
+def test_neurons_compile_ahead_without_spills(compiled):
+    assert len(compiled) > 3 * len(NETWORKS)
+    for key, (registers, spills, fused) in compiled.items():
+        assert 0 < registers <= 128 and spills == 0 and not fused, key
 
 
 def test_neurons_list_their_spikes_in_their_own_pass():

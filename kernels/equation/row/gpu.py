@@ -39,7 +39,7 @@ def run(op: EquationOp, args: Sequence[Tensor]) -> None:
     grid = (-(-total // BLOCK),)
     launch(
         _kernel(op), grid, *map(as_bytes, args), *times, total, target.shape[1],
-        BLOCK=BLOCK, WIDE=wide,
+        BLOCK=BLOCK, WIDE=wide, BATCHED=len(target) > 1,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def source(op: EquationOp, name: str) -> str:
         "@triton.jit",
         f"def {name}(",
         f"    {', '.join([*op.arguments, *sizes])}, total, size,",
-        "    BLOCK: tl.constexpr, WIDE: tl.constexpr",
+        "    BLOCK: tl.constexpr, WIDE: tl.constexpr, BATCHED: tl.constexpr",
         "):",
         "    block = tl.program_id(0)",
         "    if WIDE:",
