@@ -34,43 +34,6 @@ def compact(x, spikes, count, thread, threads):
 
 
 @njit(**OPTIONS)
-def dense(spikes, count, x, weights, out, graded, thread, threads):
-    m = weights.shape[0]
-    low, high = share(weights.shape[1], thread, threads)
-    total = count[0]
-    q = 0
-    for b in range(out.shape[0]):
-        row = out[b, low:high]
-        row[:] = 0
-        first, end = b * m, (b + 1) * m
-        # Four rows at a time: the sums are read and written once for all of them.
-        while q + 4 <= total and spikes[q + 3] < end:
-            p0, p1, p2, p3 = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]
-            w0 = weights[np.uint32(p0 - first), low:high]
-            w1 = weights[np.uint32(p1 - first), low:high]
-            w2 = weights[np.uint32(p2 - first), low:high]
-            w3 = weights[np.uint32(p3 - first), low:high]
-            if graded:
-                x0, x1, x2, x3 = x[p0], x[p1], x[p2], x[p3]
-                for i in range(row.shape[0]):
-                    row[i] += (w0[i] * x0 + w1[i] * x1) + (w2[i] * x2 + w3[i] * x3)
-            else:
-                for i in range(row.shape[0]):
-                    row[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
-            q += 4
-        while q < total and spikes[q] < end:
-            w0 = weights[np.uint32(spikes[q] - first), low:high]
-            if graded:
-                x0 = x[spikes[q]]
-                for i in range(row.shape[0]):
-                    row[i] += w0[i] * x0
-            else:
-                for i in range(row.shape[0]):
-                    row[i] += w0[i]
-            q += 1
-
-
-@njit(**OPTIONS)
 def _lower_bound(indices, begin, end, target):
     """The first place in the ascending indices[begin:end] that is not below `target`."""
     while begin < end:
@@ -80,6 +43,74 @@ def _lower_bound(indices, begin, end, target):
         else:
             end = middle
     return begin
+
+
+#: Bytes of the weights that one block of presynaptic neurons has, to stay in the second cache.
+_BLOCK_BYTES = 1 << 18
+
+
+@njit(**OPTIONS)
+def dense(spikes, count, x, weights, out, graded, thread, threads):
+    m = weights.shape[0]
+    low, high = share(weights.shape[1], thread, threads)
+    total = count[0]
+    if out.shape[0] > 1 and total * 16 > spikes.shape[0]:
+        _dense_blocked(spikes, total, x, weights, out, graded, low, high)
+        return
+    q = 0
+    for b in range(out.shape[0]):
+        out[b, low:high] = 0
+        end = q
+        while end < total and spikes[end] < (b + 1) * m:
+            end += 1
+        _add_rows(spikes[q:end], b * m, x, weights, out[b], graded, low, high)
+        q = end
+
+
+@njit(**OPTIONS)
+def _dense_blocked(spikes, total, x, weights, out, graded, low, high):
+    """For batches with many spikes: the weights of some presynaptic neurons serve all items before
+    others are read."""
+    m = weights.shape[0]
+    out[:, low:high] = 0
+    rows = max(4, _BLOCK_BYTES // max(1, weights.itemsize * (high - low)))
+    for first in range(0, m, rows):
+        last = min(first + rows, m)
+        for b in range(out.shape[0]):
+            q = _lower_bound(spikes, 0, total, b * m + first)
+            end = _lower_bound(spikes, q, total, b * m + last)
+            _add_rows(spikes[q:end], b * m, x, weights, out[b], graded, low, high)
+
+
+@njit(**OPTIONS)
+def _add_rows(spikes, first, x, weights, sums, graded, low, high):
+    """sums += the rows of these spikes, four at a time: the sums are read and written once for all
+    of them."""
+    sums = sums[low:high]
+    fours = spikes.shape[0] >> 2
+    for block in range(fours):
+        q = block << 2
+        p0, p1, p2, p3 = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]
+        w0 = weights[np.uint32(p0 - first), low:high]
+        w1 = weights[np.uint32(p1 - first), low:high]
+        w2 = weights[np.uint32(p2 - first), low:high]
+        w3 = weights[np.uint32(p3 - first), low:high]
+        if graded:
+            x0, x1, x2, x3 = x[p0], x[p1], x[p2], x[p3]
+            for i in range(sums.shape[0]):
+                sums[i] += (w0[i] * x0 + w1[i] * x1) + (w2[i] * x2 + w3[i] * x3)
+        else:
+            for i in range(sums.shape[0]):
+                sums[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
+    for q in range(fours << 2, spikes.shape[0]):
+        row = weights[np.uint32(spikes[q] - first), low:high]
+        if graded:
+            size = x[spikes[q]]
+            for i in range(sums.shape[0]):
+                sums[i] += row[i] * size
+        else:
+            for i in range(sums.shape[0]):
+                sums[i] += row[i]
 
 
 @njit(**OPTIONS)
