@@ -6,6 +6,7 @@ point; or compile it into a `torch.nn.Module`, train that by surrogate gradient,
     import lava_torch as lt
 """
 
+from lava_torch import connectivity
 from lava_torch.compiler import (
     CompileError,
     CycleError,
@@ -95,6 +96,7 @@ __all__ = [
     "VarPort",
     "VarValueError",
     "compile",
+    "connectivity",
     "deploy",
     "equation",
     "implements",

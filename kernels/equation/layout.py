@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,8 +117,9 @@ def _compute_dtype(
 
 def _broadcast(name: str, arguments: tuple[str, ...], shapes: tuple[torch.Size, ...]) -> torch.Size:
     try:
-        return torch.broadcast_shapes(*shapes)
-    except RuntimeError as error:
+        # Not torch's, which imports sympy for it.
+        return torch.Size(np.broadcast_shapes(*shapes))
+    except ValueError as error:
         each = ", ".join(f"{a} {tuple(s)}" for a, s in zip(arguments, shapes, strict=True))
         raise ValueError(f"equation '{name}': shapes do not broadcast: {each}.") from error
 
