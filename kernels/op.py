@@ -23,9 +23,10 @@ class RowOp:
     `family` is its package in `lava_torch.kernels`, whose modules `reference`, `cpu` and `gpu` each
     have a function `name` that takes `arguments` in this order: tensors and whole numbers. (The
     numba function takes the number of its thread and the number of threads besides.) `writes`
-    names the arguments that it changes. A bool is a constant of the compiled code.
+    names the arguments that it changes. A bool is a constant of the compiled code: the numba
+    function gets 1 or None, and the other branch of `if constant is None` is not compiled.
 
-    A `fallible` operation has an argument `error`, int64 (1,): it writes a number other than 0
+    A body must not raise: compiled code has nobody to raise to. A `fallible` operation has an argument `error`, int64 (1,): it writes a number other than 0
     there to end the run with an error; `failures` says in words what the numbers mean.
     """
 

@@ -1,5 +1,7 @@
 """The numba bodies. The threads of a run divide the postsynaptic neurons among them, so that each
 sum is taken by one thread in one order, and the result does not depend on how many there are.
+
+`graded` is None or 1: numba leaves out the branch of the other, and half the time to compile.
 """
 
 from __future__ import annotations
@@ -53,32 +55,20 @@ _BLOCK_BYTES = 1 << 18
 def dense(spikes, count, x, weights, out, graded, thread, threads):
     m = weights.shape[0]
     low, high = share(weights.shape[1], thread, threads)
-    total = count[0]
-    if out.shape[0] > 1 and total * 16 > spikes.shape[0]:
-        _dense_blocked(spikes, total, x, weights, out, graded, low, high)
-        return
-    q = 0
-    for b in range(out.shape[0]):
-        out[b, low:high] = 0
-        end = q
-        while end < total and spikes[end] < (b + 1) * m:
-            end += 1
-        _add_rows(spikes[q:end], b * m, x, weights, out[b], graded, low, high)
-        q = end
-
-
-@njit(**OPTIONS)
-def _dense_blocked(spikes, total, x, weights, out, graded, low, high):
-    """For batches with many spikes: the weights of some presynaptic neurons serve all items before
-    others are read."""
-    m = weights.shape[0]
+    total, batch = count[0], out.shape[0]
     out[:, low:high] = 0
-    rows = max(4, _BLOCK_BYTES // max(1, weights.itemsize * (high - low)))
+    rows = max(m, 1)
+    if batch > 1 and total * 16 > spikes.shape[0]:
+        # Many spikes: the weights of some presynaptic neurons serve all items before others are
+        # read.
+        rows = max(4, _BLOCK_BYTES // max(1, weights.itemsize * (high - low)))
     for first in range(0, m, rows):
         last = min(first + rows, m)
-        for b in range(out.shape[0]):
-            q = _lower_bound(spikes, 0, total, b * m + first)
-            end = _lower_bound(spikes, q, total, b * m + last)
+        for b in range(batch):
+            q, end = 0, np.int64(total)
+            if batch > 1:
+                q = _lower_bound(spikes, 0, end, b * m + first)
+                end = _lower_bound(spikes, q, end, b * m + last)
             _add_rows(spikes[q:end], b * m, x, weights, out[b], graded, low, high)
 
 
@@ -95,22 +85,22 @@ def _add_rows(spikes, first, x, weights, sums, graded, low, high):
         w1 = weights[np.uint32(p1 - first), low:high]
         w2 = weights[np.uint32(p2 - first), low:high]
         w3 = weights[np.uint32(p3 - first), low:high]
-        if graded:
+        if graded is None:
+            for i in range(sums.shape[0]):
+                sums[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
+        else:
             x0, x1, x2, x3 = x[p0], x[p1], x[p2], x[p3]
             for i in range(sums.shape[0]):
                 sums[i] += (w0[i] * x0 + w1[i] * x1) + (w2[i] * x2 + w3[i] * x3)
-        else:
-            for i in range(sums.shape[0]):
-                sums[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
     for q in range(fours << 2, spikes.shape[0]):
         row = weights[np.uint32(spikes[q] - first), low:high]
-        if graded:
+        if graded is None:
+            for i in range(sums.shape[0]):
+                sums[i] += row[i]
+        else:
             size = x[spikes[q]]
             for i in range(sums.shape[0]):
                 sums[i] += row[i] * size
-        else:
-            for i in range(sums.shape[0]):
-                sums[i] += row[i]
 
 
 @njit(**OPTIONS)
@@ -134,10 +124,10 @@ def sparse(spikes, count, x, indptr, indices, values, out, graded, thread, threa
                     _lower_bound(indices, start, stop, low),
                     _lower_bound(indices, start, stop, high),
                 )
-            if graded:
-                _add_graded(indices, values, x[spikes[q]], start, stop, following, sums)
-            else:
+            if graded is None:
                 _add(indices, values, start, stop, following, sums)
+            else:
+                _add_graded(indices, values, x[spikes[q]], start, stop, following, sums)
             q += 1
 
 
@@ -194,10 +184,10 @@ def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, thre
             for i in range(low, high):
                 slot = base + late[i]
                 slot = slot - slots if slot >= slots else slot
-                if graded:
-                    sums[slot, i] += row[i] * x[spikes[q]]
-                else:
+                if graded is None:
                     sums[slot, i] += row[i]
+                else:
+                    sums[slot, i] += row[i] * x[spikes[q]]
             q += 1
 
 
@@ -235,10 +225,10 @@ def sparse_delay(
                     prefetch(delays, following + k)
                 slot = base + late[k]
                 slot = slot - slots if slot >= slots else slot
-                if graded:
-                    sums[np.uint64(slot), targets[k]] += row[k] * x[spikes[q]]
-                else:
+                if graded is None:
                     sums[np.uint64(slot), targets[k]] += row[k]
+                else:
+                    sums[np.uint64(slot), targets[k]] += row[k] * x[spikes[q]]
             q += 1
 
 
@@ -316,13 +306,13 @@ def conv(
                 if shifted_y % stride_y != 0 or to_y < 0 or to_y >= out.shape[2]:
                     continue
                 sums, row = out[b, to_x, to_y, begin:end], weights[k, h, channel, begin:end]
-                if graded:
+                if graded is None:
+                    for i in range(sums.shape[0]):
+                        sums[i] += row[i]
+                else:
                     size = x[spikes[q]]
                     for i in range(sums.shape[0]):
                         sums[i] += row[i] * size
-                else:
-                    for i in range(sums.shape[0]):
-                        sums[i] += row[i]
 
 
 @njit(**OPTIONS)

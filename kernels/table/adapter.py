@@ -62,7 +62,8 @@ def source(kinds: Sequence[tuple[Any, ...]], definition: str, origin: str) -> st
     lines, names, place = [], [], 0
     for i, kind in enumerate(kinds):
         if kind[0] == "constant":
-            names.append(repr(kind[1]))
+            # numba compiles only one branch of `if constant is None`.
+            names.append("1" if kind[1] else "None")
         elif kind[0] == "number":
             names.append(f"block[{place}]")
             place += 1

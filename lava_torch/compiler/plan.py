@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -34,7 +34,8 @@ class Plan:
 
     `before` and `after` run once before and after each run of steps. `clock` is int64 (1,), the
     network's own time step; `counts` holds the counts of all lists of spikes. All tensors are those
-    of the network, or made for the plan.
+    of the network, or made for the plan. Of an excerpt, `kept` holds what was sent in step t in row
+    (t - 1) % length: (length, batch, size) each.
     """
 
     rows: tuple[Owned, ...]
@@ -42,6 +43,7 @@ class Plan:
     after: tuple[Row, ...]
     clock: Tensor
     counts: Tensor
+    kept: Mapping[Key, Tensor] = field(default_factory=dict)
 
     def written(self) -> list[Tensor]:
         """What the rows write to, each tensor once."""
@@ -49,43 +51,69 @@ class Plan:
         return list(tensors.values())
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """Some nodes of a network, which are stepped by a clock of their own.
+
+    `clock` is int64 (1,). `received` holds what is sent to them from outside, by its OutPort, and
+    `sent` names the OutPorts of theirs of which the last `length` messages are kept.
+    """
+
+    nodes: frozenset[str]
+    clock: Tensor
+    received: Mapping[Key, Message]
+    sent: tuple[Key, ...]
+    length: int
+
+
 def plan_obstacle(network: Network) -> str | None:
     """Why a network cannot become a plan, in words; None if it can."""
-    for name, model in network.models.items():
-        if model.quantized_training:
-            return f"Process '{name}' trains fixed-point numbers in floating point"
-        for method in ("step", "emit", "absorb", "learn", "manage"):
-            if callable(getattr(model, method, None)) and rows_method(model, method) is None:
-                return (
-                    f"{type(model).__name__}, the model of Process '{name}', has no {method}_rows "
-                    f"that say what its {method} does"
-                )
-        reason = model.rows_obstacle()
-        if reason:
-            return f"Process '{name}': {reason}"
-        for port, read in model._reads.items():
-            if read.var in read.model.sparse:
-                return f"RefPort '{name}.{port}' reads a sparse Var"
+    reasons = (node_obstacle(network, name) for name in network.models)
+    return next((reason for reason in reasons if reason), None)
+
+
+def node_obstacle(network: Network, name: str) -> str | None:
+    """Why a node of a network cannot be in a plan, in words; None if it can."""
+    model = network.models[name]
+    if model.quantized_training:
+        return f"Process '{name}' trains fixed-point numbers in floating point"
+    for method in ("step", "emit", "absorb", "learn", "manage"):
+        if callable(getattr(model, method, None)) and rows_method(model, method) is None:
+            return (
+                f"{type(model).__name__}, the model of Process '{name}', has no {method}_rows that "
+                f"say what its {method} does"
+            )
+    reason = model.rows_obstacle()
+    if reason:
+        return f"Process '{name}': {reason}"
+    return read_obstacle(model)
+
+
+def read_obstacle(model: TorchProcessModel) -> str | None:
+    """Why what a model's RefPorts read is in no plan, in words; None if it is."""
+    for port, read in model._reads.items():
+        if read.var in read.model.sparse:
+            return f"RefPort '{model.binding.name}.{port}' reads a sparse Var"
     return None
 
 
-def make_plan(network: Network) -> Plan:
-    """The plan of a network whose models are prepared, on its device.
+def make_plan(network: Network, excerpt: Excerpt | None = None) -> Plan:
+    """The plan of a network whose models are prepared, or of an excerpt of it, on its device.
 
     Raises TypeError for a buffer that has no place in a plan, such as one that is a view.
     """
-    return _Planner(network).plan()
+    return _Planner(network, excerpt).plan()
 
 
 class _Planner:
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, excerpt: Excerpt | None) -> None:
+        self.network, self.excerpt = network, excerpt
         self.batch = network.clock.batch_size or 1
-        self.clock = network.clock.time_step.view(1)
+        self.clock = network.clock.time_step.view(1) if excerpt is None else excerpt.clock
         self.rows: list[Owned] = []
         self.before: list[Row] = []
         self.after: list[Row] = []
-        self.sent: dict[Key, Message] = {}
+        self.sent: dict[Key, Message] = {} if excerpt is None else dict(excerpt.received)
         self.lists: dict[int, Events] = {}
         self.refreshed: dict[str, list[Row]] = {}
         self.taken: dict[Message, Tensor] = {}
@@ -94,22 +122,37 @@ class _Planner:
         self.counts = torch.zeros(inputs, dtype=torch.int32, device=self.clock.device)
 
     def plan(self) -> Plan:
-        wires = self.network._wires
+        wires = [wire for wire in self.network._wires if self._has(wire.node)]
         models = self.network.models
         for wire in (w for w in wires if w.sends):
             self._call(wire.node, "spiking", "step" if wire.receives else "emit", wire)
+        kept = self._keep_sent()
         absorbing = [w for w in wires if w.receives and not w.sends]
         # What a sender overwrites in its absorb must have been read before.
         absorbing.sort(key=lambda w: callable(getattr(models[w.node], "emit", None)))
         for wire in absorbing:
             self._call(wire.node, "spiking", "absorb", wire)
-        for name in self.network._learners:
+        for name in filter(self._has, self.network._learners):
             self._call(name, "learning", "learn", None)
-        for name in self.network._managers:
+        for name in filter(self._has, self.network._managers):
             self._call(name, "post-management", "manage", None)
-        return Plan(
-            tuple(self.rows), tuple(self.before), tuple(self.after), self.clock, self.counts
-        )
+        rows, before, after = tuple(self.rows), tuple(self.before), tuple(self.after)
+        return Plan(rows, before, after, self.clock, self.counts, kept)
+
+    def _has(self, node: str) -> bool:
+        return self.excerpt is None or node in self.excerpt.nodes
+
+    def _keep_sent(self) -> dict[Key, Tensor]:
+        """Rows that keep what is sent out of an excerpt, before a sender overwrites it."""
+        if self.excerpt is None:
+            return {}
+        kept, length = {}, self.excerpt.length
+        for key in (key for key in self.excerpt.sent if key in self.sent):
+            rows = _ModelRows(self, key[0], self.network.models[key[0]], "spiking", "emit", None)
+            x = rows._at_this_step(self.sent[key])
+            kept[key] = rows.scratch((length, self.batch, self.sent[key].size), x.dtype)
+            rows.add(message.RECORD.on(x.view(-1), kept[key].view(length, -1), self.clock))
+        return kept
 
     def _call(self, node: str, phase: str, method: str, wire: Wire | None) -> None:
         model = self.network.models[node]

@@ -63,7 +63,9 @@ class ConnectionModel(TorchProcessModel):
     def events(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, bool]:
         """What arrives, for a row that sums it: spikes, count, x, and whether x counts."""
         events = rows.events("s_in")
-        return events.spikes, events.count, events.x, self.graded or self._smooth
+        graded = self.graded or self._smooth
+        # What does not count may be anything: of one dtype, so that a row is compiled once.
+        return events.spikes, events.count, events.x if graded else events.spikes, graded
 
     def counted(self, s_in: Tensor) -> Tensor:
         """What counts of a message: graded ones as they are, else 1 for each spike."""

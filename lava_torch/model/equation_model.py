@@ -12,7 +12,9 @@ from torch import Tensor
 from lava_torch.kernels.equation import Equation, use_surrogate
 from lava_torch.kernels.equation.graph import NUMBER, SPIKE
 from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
+from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
 from lava_torch.model.errors import VarInitError
+from lava_torch.model.layers import Layer, layer_of
 from lava_torch.model.rows import Rows, rows_method, rows_of
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
@@ -61,8 +63,9 @@ class EquationModel(TorchProcessModel):
             if not (neurons and self.is_shared(name) and name in self.equation.arguments):
                 continue
             try:
-                fits = torch.broadcast_shapes(shape, neurons[0]) == torch.Size(neurons[0])
-            except RuntimeError:
+                # Not torch's, which imports sympy for it.
+                fits = np.broadcast_shapes(shape, neurons[0]) == tuple(neurons[0])
+            except ValueError:
                 fits = False
             if not fits:
                 raise VarInitError(
@@ -103,11 +106,14 @@ class EquationModel(TorchProcessModel):
     def rows_obstacle(self) -> str | None:
         ports = {**self.binding.in_shapes, **self.binding.out_shapes}
         size = max((math.prod(shape) for shape in ports.values()), default=0)
-        for name in (*self.equation.arguments, *self.returns):
-            elements = math.prod(ports.get(name) or getattr(self, name).shape)
-            state = name in self.returns and name not in ports
-            if state and elements != size * (self.batch_size or 1):
-                return f"Var '{name}' has {elements} elements, the neurons are {size}"
+        for name in dict.fromkeys((*self.equation.arguments, *self.returns)):
+            elements = math.prod(ports[name] if name in ports else getattr(self, name).shape)
+            shared = name not in ports and self.is_shared(name)
+            batch = 1 if shared or name in ports else self.batch_size or 1
+            # Rows read memory as it lies: only a single number is broadcast.
+            if elements != size * batch and not (shared and elements == 1):
+                what = "Port" if name in ports else "Var"
+                return f"{what} '{name}' has {elements} elements, the neurons are {size}"
         return None
 
     @rows_of("step", "_value", "_evaluate")
@@ -141,6 +147,61 @@ class EquationModel(TorchProcessModel):
             flat = value.view(-1)
             return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
         return [Source(value, FULL)]
+
+    @property
+    def traceable(self) -> tuple[str, ...]:
+        return self.returns
+
+    @layer_of("step", "_value", "_evaluate")
+    def layer(self, layer: Layer) -> None:
+        """All steps in one pass of a sequence kernel."""
+        states = self._states(layer)
+        sources = [self._sequences(name, layer, states) for name in self.equation.arguments]
+        results: list[Tensor | State] = []
+        kinds = self.equation.trace(self.compute_dtype).output_kinds
+        for name, out, kind in zip(self.returns, self._sends, kinds, strict=True):
+            if not out:
+                results.append(states[name])
+                continue
+            shape = layer.steps, layer.batch, math.prod(self.binding.out_shapes[name])
+            dtype = self.compute_dtype if kind == NUMBER else torch.uint8
+            results.append(torch.empty(shape, dtype=dtype, device=self.time_step.device))
+            layer.send(name, results[-1])
+        run_sequence(self.equation, self.compute_dtype, sources, results, layer.steps)
+        for name, state in states.items():
+            self._buffers[name] = state.tensor.view(self._buffers[name].shape)
+            if state.trajectory is not None:
+                layer.trace(name, state.trajectory)
+
+    def _states(self, layer: Layer) -> dict[str, State]:
+        """Copies of the Vars that the equation changes, to be assigned when it has."""
+        found = {}
+        for name, out in zip(self.returns, self._sends, strict=True):
+            if not out:
+                value = self._buffers[name].detach()
+                held = value.reshape(layer.batch, value.numel() // layer.batch)
+                held = held.clone(memory_format=torch.contiguous_format)
+                rows = (layer.steps, *held.shape)
+                trajectory = held.new_empty(rows) if name in layer.traced else None
+                found[name] = State(held, self._reading(name), trajectory)
+        return found
+
+    def _reading(self, name: str) -> int | None:
+        """The position of the argument that a Var is, None if the equation does not read it."""
+        arguments = self.equation.arguments
+        used = self.equation.trace(self.compute_dtype).used
+        read = name in arguments and arguments.index(name) in used
+        return arguments.index(name) if read else None
+
+    def _sequences(self, name: str, layer: Layer, states: dict[str, State]) -> list[Source]:
+        if name in self.binding.in_shapes:
+            found = [Source(sequence, SEQUENCE) for sequence in layer.messages(name)]
+            nothing = torch.zeros(1, dtype=self.compute_dtype, device=self.time_step.device)
+            return found or [Source(nothing, SCALAR)]
+        if name in states:
+            return [Source(states[name].tensor, FULL)]
+        flat = getattr(self, name).detach().reshape(-1)
+        return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
 
     def _value(self, name: str) -> Tensor:
         if name in self._buffers:

@@ -105,13 +105,20 @@ def rows_of(*methods: str) -> Callable[[Method], Method]:
 def rows_method(model: Any, method: str) -> str | None:
     """The name of the model's method that gives rows for step, emit, absorb, learn or manage; None
     if there is none, or if the model's class has changed what it mirrors."""
-    kind, name = type(model), f"{method}_rows"
+    name = f"{method}_rows"
+    return None if unchanged(model, name, (method,)) is None else name
+
+
+def unchanged(model: Any, name: str, mirrored: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The methods that the model's method `name` says the same as, `mirrored` unless it is marked;
+    None if there is no such method, or if one of them was changed in a class after it."""
+    kind = type(model)
     defined = next((k for k in kind.__mro__ if name in vars(k)), None)
     if defined is None:
         return None
-    mirrored = getattr(vars(defined)[name], "mirrors", (method,))
+    mirrored = getattr(vars(defined)[name], "mirrors", mirrored)
     newer = kind.__mro__[: kind.__mro__.index(defined)]
     changed = any(m in vars(k) for k in newer for m in mirrored) or any(
         m in vars(model) for m in mirrored
     )
-    return None if changed else name
+    return None if changed else mirrored

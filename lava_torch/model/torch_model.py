@@ -89,7 +89,8 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     each chunk of at most `chunk_limit` steps, `setup()` once the buffers exist.
 
     A model may also say what it does as rows of a table, `step_rows(rows)` for `step` and so on
-    (see `lava_torch.model.rows`): a network all of whose models do is run without Python.
+    (see `lava_torch.model.rows`): a network all of whose models do is run without Python. And it
+    may say what many steps at once do, by `layer(layer)` (see `lava_torch.model.layers`).
 
     Class attributes
     ----------------
@@ -102,6 +103,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     kept : Vars that `reset()` leaves as they are, because they are input.
     last_axis_outermost : Vars that lie in memory with their last axis outermost: the weights of one
         presynaptic neuron, or the data of one time step, side by side. Their shape is as ever.
+    traceable : Vars that change, whose values after each step a `layer` gives.
     recorder : whether the model only records what it receives; an unroll returns that instead.
     observer : whether it watches the network from outside; an unroll leaves it out.
     chunk_limit : the most steps between two calls of `drain()`; None: any number.
@@ -113,6 +115,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     trainable: ClassVar[tuple[str, ...]] = ()
     kept: ClassVar[tuple[str, ...]] = ()
     last_axis_outermost: ClassVar[tuple[str, ...]] = ()
+    traceable: ClassVar[tuple[str, ...]] = ()
     recorder: ClassVar[bool] = False
     observer: ClassVar[bool] = False
     chunk_limit: int | None = None

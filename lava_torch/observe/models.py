@@ -11,6 +11,7 @@ from lava_torch.core.decorator import implements, requires
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels.message import RECORD
+from lava_torch.model.layers import Layer, layer_of
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.observe.monitor import Monitor
@@ -83,6 +84,12 @@ class MonitorModel(TorchProcessModel):
         for port, record in self._of_port.items():
             if port in self.binding.ref_shapes:
                 self._add_row(rows, rows.read(port), record)
+
+    @layer_of("absorb", "manage", "_write")
+    def layer(self, layer: Layer) -> None:
+        for port, record in self._of_port.items():
+            observed = layer.whole if port in self.binding.in_shapes else layer.read
+            layer.record(self._buffers[record], observed(port))
 
     def _add_row(self, rows: Rows, value: Tensor, record: str) -> None:
         # (T, *row) lies by rows already.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -28,7 +30,9 @@ class State:
         self._time_step = network.clock.time_step
 
     @torch.no_grad()
-    def commit(self) -> None:
+    def commit(self, records: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
+        """Write what was assigned into the buffers and, of `records`, each second tensor into the
+        first, which has its shape."""
         changed = [
             (model, name, buffer, value)
             for model, name, buffer in self._kept
@@ -46,8 +50,8 @@ class State:
         values = [value.clone() if self._is_stored(value) else value for *_, value in changed]
         # One call, within which Python handles no signal: Ctrl-C cannot leave half a step.
         torch._foreach_copy_(
-            [*(buffer for _, _, buffer, _ in changed), self._time_step],
-            [*values, self._clock.time_step],
+            [*(r for r, _ in records), *(buffer for _, _, buffer, _ in changed), self._time_step],
+            [*(value for _, value in records), *values, self._clock.time_step],
         )
         for model, name, buffer, _ in changed:
             model._buffers[name] = buffer

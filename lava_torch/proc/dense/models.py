@@ -17,6 +17,7 @@ from lava_torch.model.connection import (
     DelayConnectionModel,
     FixedConnectionModel,
 )
+from lava_torch.model.layers import Layer, layer_of, run_connection
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.utils.delays import LONGEST_DELAY
@@ -26,6 +27,7 @@ class DenseModel(ConnectionModel):
     """All synapses there are, one weight each."""
 
     last_axis_outermost = ("weights",)
+    traceable = ("a_buff",)
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         return functional.linear(s_in, weights)
@@ -35,6 +37,11 @@ class DenseModel(ConnectionModel):
         spikes, count, x, graded = self.events(rows)
         weights, sums = rows.outermost("weights"), rows.var("a_buff")
         return spike.DENSE.on(spikes, count, x, weights, sums, graded)
+
+    @layer_of("emit", "absorb")
+    def layer(self, layer: Layer) -> None:
+        """One matrix product for all steps."""
+        run_connection(self, layer, "a_buff")
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)

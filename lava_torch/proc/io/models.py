@@ -13,6 +13,7 @@ from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import message
 from lava_torch.model.errors import VarInitError
+from lava_torch.model.layers import Layer, flat_sequence, layer_of
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.proc.io import sink, source
@@ -42,6 +43,16 @@ class SourceModel(TorchProcessModel):
         data = rows.outermost("data")
         rows.send("s_out", data.reshape(data.shape[0], rows.batch, -1), time=True)
 
+    @layer_of("emit")
+    def layer(self, layer: Layer) -> None:
+        data = self.data.movedim(-1, 0)
+        start, end = (layer.first - 1) % len(data), (layer.first - 1) % len(data) + layer.steps
+        if end <= len(data):
+            rows = data[start:end]
+        else:
+            rows = data[torch.arange(start, end, device=data.device) % len(data)]
+        layer.send("s_out", flat_sequence(rows, layer.steps, layer.batch))
+
 
 class SinkModel(TorchProcessModel):
     """Writes data[..., (t - 1) % buffer], in place: a record is not state that a gradient needs."""
@@ -58,6 +69,10 @@ class SinkModel(TorchProcessModel):
         data = rows.outermost("data")
         record = data.reshape(data.shape[0], -1)
         rows.add(message.RECORD.on(rows.whole("a_in").view(-1), record, rows.clock))
+
+    @layer_of("absorb")
+    def layer(self, layer: Layer) -> None:
+        layer.record(self.data.movedim(-1, 0), layer.whole("a_in"))
 
 
 @implements(proc=source.RingBuffer, protocol=LoihiProtocol)

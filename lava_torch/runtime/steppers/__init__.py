@@ -7,10 +7,11 @@ from lava_torch.compiler.network import Network
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.eager import EagerStepper
 from lava_torch.runtime.steppers.graph import GraphStepper
+from lava_torch.runtime.steppers.layers import LayersStepper
 from lava_torch.runtime.steppers.table import TableStepper
 
 STEPPERS: dict[str, type[Stepper]] = {
-    stepper.name: stepper for stepper in (TableStepper, GraphStepper, EagerStepper)
+    stepper.name: stepper for stepper in (TableStepper, GraphStepper, LayersStepper, EagerStepper)
 }
 
 
@@ -20,10 +21,23 @@ def make_stepper(network: Network, name: str = "auto") -> Stepper:
     Raises CompileError for an unknown name, or if the named one cannot run the network.
     """
     if name == "auto":
-        return next(cls(network) for cls in STEPPERS.values() if cls.obstacle(network) is None)
+        return next(cls(network) for cls in _order(network) if cls.obstacle(network) is None)
     if name not in STEPPERS:
         raise CompileError(f"There is no stepper '{name}'; choose from {['auto', *STEPPERS]}.")
     obstacle = STEPPERS[name].obstacle(network)
     if obstacle is not None:
         raise CompileError(f"Stepper '{name}' cannot run this network: {obstacle}. Use 'auto'.")
     return STEPPERS[name](network)
+
+
+def _order(network: Network) -> list[type[Stepper]]:
+    """The steppers in the order in which "auto" tries them.
+
+    On a GPU a step by itself cannot fill the device, so that many steps at once come first where
+    all of the network can do them; what has to be stepped is better replayed. On the CPU the table
+    visits active neurons only, which beats a full matrix product at the activity of most networks.
+    """
+    steppers = list(STEPPERS.values())
+    if network.device.type == "cuda" and LayersStepper.suits(network):
+        return [LayersStepper, *(stepper for stepper in steppers if stepper is not LayersStepper)]
+    return steppers

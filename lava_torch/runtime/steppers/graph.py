@@ -8,7 +8,7 @@ from collections import deque
 import torch
 
 from lava_torch.compiler.network import Network
-from lava_torch.compiler.plan import Plan, make_plan, plan_obstacle, signature
+from lava_torch.compiler.plan import make_plan, plan_obstacle, signature
 from lava_torch.kernels.table import Control
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.launches import Launches
@@ -61,7 +61,6 @@ class GraphStepper(Stepper):
             return
         with torch.inference_mode(False):
             self._plan = make_plan(self.network)
-            _check(self._plan)
             launches = Launches(self._plan)
             _warm_up(launches)
             self._one = _captured(launches, 1)
@@ -98,15 +97,6 @@ class GraphStepper(Stepper):
         if self._seconds_a_step == 0.0:
             return UNROLLED
         return max(UNROLLED, int(BURST_SECONDS / self._seconds_a_step) // UNROLLED * UNROLLED)
-
-
-def _check(plan: Plan) -> None:
-    for owned in plan.rows:
-        if owned.row.op.fallible:
-            raise TypeError(
-                f"{owned.row.op.name} of Process '{owned.node}' can fail, which a captured graph "
-                f"cannot report. Use stepper='eager'."
-            )
 
 
 def _warm_up(launches: Launches) -> None:

@@ -16,9 +16,11 @@ class Launches:
 
     Where the order of sums does not matter, neurons list their spikes in their own pass; under
     `torch.use_deterministic_algorithms(True)` a pass of its own lists them in ascending order.
+    Raises TypeError for a plan with a row that can fail, which a GPU has no way to report.
     """
 
     def __init__(self, plan: Plan) -> None:
+        _check(plan)
         self.plan = plan
         rows = [owned.row for owned in plan.rows]
         self.rows = rows if torch.are_deterministic_algorithms_enabled() else fused(rows)
@@ -63,3 +65,12 @@ def _can_list(row: Row, x: Tensor) -> bool:
 
 def _lists(row: Row) -> bool:
     return isinstance(row.op, EquationOp) and row.op.listed is not None
+
+
+def _check(plan: Plan) -> None:
+    for owned in plan.rows:
+        if owned.row.op.fallible:
+            raise TypeError(
+                f"{owned.row.op.name} of Process '{owned.node}' can fail, which a run on a GPU "
+                f"cannot report. Use stepper='eager'."
+            )

@@ -15,6 +15,14 @@ class RowError(RuntimeError):
     """An operation reported an error: what it said, in words."""
 
 
+def row_error(network: Network, plan: Plan, failure: RowFailed) -> RowError:
+    """What failed, in words; the network's position then says whose it was."""
+    owned = plan.rows[failure.row]
+    network._place[0] = (owned.node, owned.phase)
+    words = dict(owned.row.op.failures).get(failure.code, f"error {failure.code}")
+    return RowError(f"{owned.row.op.name}: {words}")
+
+
 class TableStepper(Stepper):
     """Runs the network's plan as one table of compiled rows, see `lava_torch.kernels.table`.
 
@@ -70,10 +78,7 @@ class TableStepper(Stepper):
             return self._program.run(steps, control)
         except RowFailed as failure:
             self._restore(kept, start)
-            owned = self._plan.rows[failure.row]
-            self.network._place[0] = (owned.node, owned.phase)
-            words = dict(owned.row.op.failures).get(failure.code, f"error {failure.code}")
-            raise RowError(f"{owned.row.op.name}: {words}") from failure
+            raise row_error(self.network, self._plan, failure) from failure
 
     def _restore(self, kept: list[Tensor], start: int) -> None:
         """Back to the start of the run, and again up to the last step that was finished."""
