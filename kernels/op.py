@@ -26,8 +26,9 @@ class RowOp:
     names the arguments that it changes. A bool is a constant of the compiled code: the numba
     function gets 1 or None, and the other branch of `if constant is None` is not compiled.
 
-    A body must not raise: compiled code has nobody to raise to. A `fallible` operation has an argument `error`, int64 (1,): it writes a number other than 0
-    there to end the run with an error; `failures` says in words what the numbers mean.
+    A body must not raise: compiled code has nobody to raise to. A `fallible` operation has an
+    argument `error`, int64 (1,), instead: it writes a number other than 0 there to end the run with
+    an error; `failures` says in words what the numbers mean.
     """
 
     family: str

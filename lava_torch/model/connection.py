@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,6 +33,8 @@ class ConnectionModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
+    #: Whether `linear` multiplies by every weight, spike or not: as fast at any activity.
+    every_weight: ClassVar[bool] = False
 
     def setup(self) -> None:
         # Smooth spikes, for gradients that finite differences check, are numbers between 0 and 1.

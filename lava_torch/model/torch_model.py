@@ -257,9 +257,17 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         """A dtype that holds exactly what an OutPort sends."""
         return self.compute_dtype
 
+    def activity(self, port: str) -> float | None:
+        """The share of an OutPort's messages that is not zero, where it is known before a run."""
+        return None
+
+    def senders(self, port: str) -> tuple[tuple[TorchProcessModel, str], ...]:
+        """The models that send to an InPort, with their OutPorts."""
+        return tuple(self._senders.get(port, ()))
+
     def incoming_dtype(self, port: str) -> torch.dtype:
         """A dtype that holds what arrives at an InPort, as far as that is one sender's message."""
-        senders = self._senders.get(port, [])
+        senders = self.senders(port)
         if len(senders) != 1:
             return self.compute_dtype
         sender, out_port = senders[0]

@@ -405,3 +405,16 @@ def test_a_parameter_that_is_broadcast_is_not_read_as_memory(kind):
     process.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg())
     np.testing.assert_array_equal(process.v.get(), [[2, 4, 6]] * 2)
     process.stop()
+
+
+@pytest.mark.parametrize(("activity", "expected"), [(0.1, "table"), (0.9, "layers")])
+def test_auto_goes_by_the_activity_that_sources_are_known_to_have(activity, expected):
+    rng = np.random.default_rng(0)
+    inputs = lt.io.source.RingBuffer(data=(rng.random((20, 50)) < activity).astype(float))
+    dense = lt.Dense(weights=rng.normal(0, 1, (5, 20)), num_message_bits=8)
+    lif = lt.LIF(shape=(5,))
+    inputs.s_out.connect(dense.s_in)
+    dense.a_out.connect(lif.a_in)
+    lif.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg())
+    assert lif.runtime.stepper.name == expected
+    lif.stop()

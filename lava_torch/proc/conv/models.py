@@ -13,6 +13,7 @@ from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.op import Row
 from lava_torch.model.connection import ConnectionModel
+from lava_torch.model.layers import Layer, layer_of, run_connection
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import round_ste, straight_through
 from lava_torch.proc.conv.process import Conv
@@ -39,6 +40,8 @@ class ConvModel(ConnectionModel):
         "num_message_bits",
     )
     trainable = ("weight",)
+    traceable = ("a_buf",)
+    every_weight = True
     #: Vars that the shapes of the network depend on.
     geometry = ("kernel_size", "padding", "stride", "dilation", "groups")
 
@@ -65,6 +68,11 @@ class ConvModel(ConnectionModel):
     @rows_of("emit")
     def emit_rows(self, rows: Rows) -> None:
         rows.send("a_out", rows.var("a_buf"), state=True)
+
+    @layer_of("emit", "absorb")
+    def layer(self, layer: Layer) -> None:
+        """One convolution for all steps."""
+        run_connection(self, layer, "a_buf")
 
     def sum_row(self, rows: Rows) -> Row:
         """The convolution of what arrives, written over `a_buf`."""

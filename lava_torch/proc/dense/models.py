@@ -28,6 +28,7 @@ class DenseModel(ConnectionModel):
 
     last_axis_outermost = ("weights",)
     traceable = ("a_buff",)
+    every_weight = True
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         return functional.linear(s_in, weights)

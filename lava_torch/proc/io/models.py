@@ -38,6 +38,9 @@ class SourceModel(TorchProcessModel):
         row = (self.time_step - 1) % self.data.shape[-1]
         return self.data.index_select(-1, row.reshape(1)).squeeze(-1)
 
+    def activity(self, port: str) -> float | None:
+        return int(self.data.count_nonzero()) / max(self.data.numel(), 1)
+
     @rows_of("emit")
     def emit_rows(self, rows: Rows) -> None:
         data = rows.outermost("data")

@@ -20,6 +20,7 @@ from lava_torch.model.connection import (
     FixedConnectionModel,
 )
 from lava_torch.model.errors import VarValueError
+from lava_torch.model.layers import Layer, layer_of, run_connection
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.torch_model import SparseVar, TorchProcessModel
 from lava_torch.model.values import as_csr, is_sparse, values_where
@@ -30,6 +31,8 @@ from lava_torch.utils.delays import LONGEST_DELAY
 class SparseModel(ConnectionModel):
     """The synapses that are stored, one weight each."""
 
+    traceable = ("a_buff",)
+
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         post = self.sparse["weights"].shape[0]
         return sparse_linear(s_in, self.weights_indptr, self.weights_indices, weights, post)
@@ -38,6 +41,11 @@ class SparseModel(ConnectionModel):
         """The weighted sum of what arrives, written over `a_buff`."""
         spikes, count, x, graded = self.events(rows)
         return spike.SPARSE.on(spikes, count, x, *_synapses(self), rows.var("a_buff"), graded)
+
+    @layer_of("emit", "absorb")
+    def layer(self, layer: Layer) -> None:
+        """One sparse product for all steps."""
+        run_connection(self, layer, "a_buff")
 
 
 @implements(proc=Sparse, protocol=LoihiProtocol)

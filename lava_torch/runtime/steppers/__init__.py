@@ -35,9 +35,11 @@ def _order(network: Network) -> list[type[Stepper]]:
 
     On a GPU a step by itself cannot fill the device, so that many steps at once come first where
     all of the network can do them; what has to be stepped is better replayed. On the CPU the table
-    visits active neurons only, which beats a full matrix product at the activity of most networks.
+    visits active neurons only, which beats a full matrix product at the activity of most networks;
+    not where sources are known to be more active than that.
     """
     steppers = list(STEPPERS.values())
-    if network.device.type == "cuda" and LayersStepper.suits(network):
+    on_gpu = network.device.type == "cuda"
+    if LayersStepper.suits(network) if on_gpu else LayersStepper.pays(network):
         return [LayersStepper, *(stepper for stepper in steppers if stepper is not LayersStepper)]
     return steppers
