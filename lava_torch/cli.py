@@ -6,15 +6,17 @@ import argparse
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import lava_torch
 from lava_torch import bench, environment
 from lava_torch.bench.options import OneLineParser
 from lava_torch.bench.report import BenchError, table
 from lava_torch.compiler import CompileError
-from lava_torch.kernels.equation import equations
+from lava_torch.kernels import message, spike
+from lava_torch.kernels.equation import Equation, equations
 from lava_torch.kernels.equation.dispatch import BACKENDS
+from lava_torch.kernels.op import RowOp
 from lava_torch.runtime import STEPPERS
 
 #: What a wrong argument, a missing package, device or file gives: one line. All else is a defect,
@@ -79,7 +81,11 @@ def info(argv: list[str]) -> int:
         "versions": list(environment.versions().items()),
         "devices": list(environment.devices().items()),
         "steppers": [(name, first_line(stepper)) for name, stepper in STEPPERS.items()],
-        "equations": equation_bodies(),
+        "equations": bodies({e.name: "torch autograd" for e in library_equations()}, set()),
+        "operations": bodies(
+            {label(op): "-" for op in row_operations()},
+            by_torch=set(map(label, message.BY_TORCH)),
+        ),
     }
     for title, rows in sections.items():
         print(f"{title}:")
@@ -92,13 +98,36 @@ def first_line(thing: object) -> str:
     return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
-def equation_bodies() -> list[tuple[str, ...]]:
-    """For each equation of the library, which body runs it on which device."""
-    import_library()
+def bodies(names: Mapping[str, str], by_torch: set[str]) -> list[tuple[str, ...]]:
+    """For each kernel, which body runs it on which device: what records a gradient comes last, and
+    `by_torch` are those that torch itself does on a GPU."""
     here = {name.partition(":")[0] for name in environment.devices()}
-    kinds = [kind if kind in here else f"{kind} (not here)" for kind in BACKENDS]
-    head = ("", *kinds, "where a gradient is recorded")
-    return [head, *((e.name, *BACKENDS.values(), "torch autograd") for e in equations())]
+    head = ("", *(k if k in here else f"{k} (not here)" for k in BACKENDS), "with a gradient")
+    rows = [
+        (
+            name,
+            *("torch" if name in by_torch and k == "cuda" else b for k, b in BACKENDS.items()),
+            g,
+        )
+        for name, g in names.items()
+    ]
+    return [head, *rows]
+
+
+def label(op: RowOp) -> str:
+    return f"{op.family}.{op.name}"
+
+
+def row_operations() -> list[RowOp]:
+    """What a compiled network does besides equations."""
+    found = (op for family in (message, spike) for op in vars(family).values())
+    return [op for op in found if isinstance(op, RowOp)]
+
+
+def library_equations() -> tuple[Equation, ...]:
+    """The equations of the library's neurons."""
+    import_library()
+    return equations()
 
 
 def import_library() -> None:

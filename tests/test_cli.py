@@ -14,6 +14,7 @@ import lava_torch as lt
 from lava_torch import cli, environment
 from lava_torch.examples import digits
 from lava_torch.kernels.equation import cpu, equations
+from lava_torch.kernels.op import RowOp
 from lava_torch.proc.lif.models import lif_float
 from lava_torch.runtime import STEPPERS
 
@@ -52,11 +53,24 @@ def test_info_says_which_body_serves_each_equation(gpu, capsys, monkeypatch):
     devices = {"cpu": "a processor"} | ({"cuda:0": "a card"} if gpu else {})
     monkeypatch.setattr(environment, "devices", lambda: devices)
     assert cli.main(["info"]) == 0
-    lines = capsys.readouterr().out.split("equations:\n")[1].splitlines()
+    text = capsys.readouterr().out.split("equations:\n")[1]
+    lines = text.split("operations:\n")[0].splitlines()
     assert ("cuda (not here)" in lines[0]) is not gpu
     rows = {line.split()[0]: line.split()[1:] for line in lines[1:]}
     assert rows.keys() == {e.name for e in equations()} >= {"lif_float", "lif_fixed"}
     assert set(map(tuple, rows.values())) == {("numba", "triton", "torch", "autograd")}
+
+
+def test_info_says_which_body_runs_each_operation(capsys):
+    assert cli.main(["info"]) == 0
+    lines = capsys.readouterr().out.split("operations:\n")[1].splitlines()
+    rows = {line.split()[0]: line.split()[1:3] for line in lines[1:]}
+    assert rows["spike.sparse"] == ["numba", "triton"]
+    assert rows["message.copy"] == ["numba", "torch"]
+    for name in rows:
+        family, _, op = name.partition(".")
+        for backend in ("reference", "cpu"):
+            assert callable(RowOp(family, op, (), ()).body(backend))
 
 
 def test_bodies_are_those_that_run(monkeypatch):

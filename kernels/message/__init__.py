@@ -33,3 +33,6 @@ PROBE_MEAN = _op("probe_mean", "x ring steps t every", "ring steps")
 SHIFT = _op("shift", "x exponent", "x")
 #: x wrapped to 24 bits, two's complement. x int32 (k,).
 WRAP24 = _op("wrap24", "x", "x")
+
+#: What a GPU does without a kernel of ours: a copy, or a fill, of torch.
+BY_TORCH = (COPY, FILL_ZERO)

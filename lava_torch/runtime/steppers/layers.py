@@ -27,9 +27,9 @@ BYTES = 64 << 20
 
 
 class LayersStepper(Stepper):
-    """Runs each Process for a chunk of steps before the next: a connection is one matrix product, a
-    neuron one pass in which its state stays in registers.
+    """Runs each Process for a chunk of steps before the next.
 
+    A connection is one matrix product, a neuron one pass in which its state stays in registers.
     Processes in a cycle, and those whose models have no `layer`, are stepped by their rows within
     the chunk. `pause()`, `stop()` and Ctrl-C are honoured between chunks; an error leaves the state
     of the last finished chunk.
