@@ -7,10 +7,31 @@ sum is taken by one thread in one order, and the result does not depend on how m
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from lava_torch.kernels.table.intrinsics import prefetch, trailing_zeros
 from lava_torch.kernels.table.share import OPTIONS, share
+
+
+def weight(values, k):
+    """values[k] as a number; numba has no float16, whose bits are taken as uint16."""
+    return values[k]
+
+
+@overload(weight, inline="always")
+def _weight(values, k):
+    if values.dtype == types.uint16:
+        return lambda values, k: _half(values[k])
+    return lambda values, k: values[k]
+
+
+@njit(**OPTIONS)
+def _half(bits):
+    """The float32 of a float16: its exponent counts from 15, that of float32 from 127."""
+    wide = np.uint32(bits)
+    sign, rest = (wide & np.uint32(0x8000)) << np.uint32(16), wide & np.uint32(0x7FFF)
+    return np.uint32(sign | (rest << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
 
 
 @njit(**OPTIONS)
@@ -87,20 +108,22 @@ def _add_rows(spikes, first, x, weights, sums, graded, low, high):
         w3 = weights[np.uint32(p3 - first), low:high]
         if graded is None:
             for i in range(sums.shape[0]):
-                sums[i] += (w0[i] + w1[i]) + (w2[i] + w3[i])
+                sums[i] += (weight(w0, i) + weight(w1, i)) + (weight(w2, i) + weight(w3, i))
         else:
             x0, x1, x2, x3 = x[p0], x[p1], x[p2], x[p3]
             for i in range(sums.shape[0]):
-                sums[i] += (w0[i] * x0 + w1[i] * x1) + (w2[i] * x2 + w3[i] * x3)
+                sums[i] += (weight(w0, i) * x0 + weight(w1, i) * x1) + (
+                    weight(w2, i) * x2 + weight(w3, i) * x3
+                )
     for q in range(fours << 2, spikes.shape[0]):
         row = weights[np.uint32(spikes[q] - first), low:high]
         if graded is None:
             for i in range(sums.shape[0]):
-                sums[i] += row[i]
+                sums[i] += weight(row, i)
         else:
             size = x[spikes[q]]
             for i in range(sums.shape[0]):
-                sums[i] += row[i] * size
+                sums[i] += weight(row, i) * size
 
 
 @njit(**OPTIONS)
@@ -145,14 +168,14 @@ def _add(indices, values, start, stop, following, sums):
             prefetch(values, following + k + 16)
         i0, i1, i2, i3 = targets[k], targets[k + 1], targets[k + 2], targets[k + 3]
         i4, i5, i6, i7 = targets[k + 4], targets[k + 5], targets[k + 6], targets[k + 7]
-        s0, s1 = sums[i0] + weights[k], sums[i1] + weights[k + 1]
-        s2, s3 = sums[i2] + weights[k + 2], sums[i3] + weights[k + 3]
-        s4, s5 = sums[i4] + weights[k + 4], sums[i5] + weights[k + 5]
-        s6, s7 = sums[i6] + weights[k + 6], sums[i7] + weights[k + 7]
+        s0, s1 = sums[i0] + weight(weights, k), sums[i1] + weight(weights, k + 1)
+        s2, s3 = sums[i2] + weight(weights, k + 2), sums[i3] + weight(weights, k + 3)
+        s4, s5 = sums[i4] + weight(weights, k + 4), sums[i5] + weight(weights, k + 5)
+        s6, s7 = sums[i6] + weight(weights, k + 6), sums[i7] + weight(weights, k + 7)
         sums[i0], sums[i1], sums[i2], sums[i3] = s0, s1, s2, s3
         sums[i4], sums[i5], sums[i6], sums[i7] = s4, s5, s6, s7
     for k in range(blocks << 3, targets.shape[0]):
-        sums[targets[k]] += weights[k]
+        sums[targets[k]] += weight(weights, k)
 
 
 @njit(**OPTIONS)
@@ -163,7 +186,7 @@ def _add_graded(indices, values, size, start, stop, following, sums):
             prefetch(indices, following + k)
             prefetch(values, following + k)
             prefetch(values, following + k + 16)
-        sums[targets[k]] += weights[k] * size
+        sums[targets[k]] += weight(weights, k) * size
 
 
 @njit(**OPTIONS)
@@ -185,9 +208,9 @@ def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, thre
                 slot = base + late[i]
                 slot = slot - slots if slot >= slots else slot
                 if graded is None:
-                    sums[slot, i] += row[i]
+                    sums[slot, i] += weight(row, i)
                 else:
-                    sums[slot, i] += row[i] * x[spikes[q]]
+                    sums[slot, i] += weight(row, i) * x[spikes[q]]
             q += 1
 
 
@@ -226,9 +249,9 @@ def sparse_delay(
                 slot = base + late[k]
                 slot = slot - slots if slot >= slots else slot
                 if graded is None:
-                    sums[np.uint64(slot), targets[k]] += row[k]
+                    sums[np.uint64(slot), targets[k]] += weight(row, k)
                 else:
-                    sums[np.uint64(slot), targets[k]] += row[k] * x[spikes[q]]
+                    sums[np.uint64(slot), targets[k]] += weight(row, k) * x[spikes[q]]
             q += 1
 
 
@@ -308,11 +331,11 @@ def conv(
                 sums, row = out[b, to_x, to_y, begin:end], weights[k, h, channel, begin:end]
                 if graded is None:
                     for i in range(sums.shape[0]):
-                        sums[i] += row[i]
+                        sums[i] += weight(row, i)
                 else:
                     size = x[spikes[q]]
                     for i in range(sums.shape[0]):
-                        sums[i] += row[i] * size
+                        sums[i] += weight(row, i) * size
 
 
 @njit(**OPTIONS)

@@ -16,13 +16,15 @@ from lava_torch.kernels.equation import cache as generated
 from lava_torch.kernels.op import Argument
 from lava_torch.kernels.table import intrinsics
 
-#: How intrinsics names the pointer to each dtype. Conditions are bytes.
+#: How intrinsics names the pointer to each dtype. Conditions are bytes; of float16, which numba has
+#: not, operations get the bits.
 _POINTERS = {
     torch.bool: "uint8",
     torch.uint8: "uint8",
     torch.int8: "int8",
     torch.int16: "int16",
     torch.uint16: "uint16",
+    torch.float16: "uint16",
     torch.int32: "int32",
     torch.int64: "int64",
     torch.float32: "float32",

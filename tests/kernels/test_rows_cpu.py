@@ -128,6 +128,18 @@ def test_sparse_with_wide_indices_and_narrow_weights():
 
 
 @pytest.mark.parametrize("graded", GRADED)
+def test_weights_of_16_bits(graded):
+    draw = Draw(40, 50, 2, 0.4, F32)
+    events = draw.events(draw.input(graded))
+    subnormal = torch.full((40, 50), 2.0**-24, dtype=torch.float16)
+    for weights in (draw.numbers(40, 50, dtype=torch.float16), subnormal, -subnormal):
+        check(spike.DENSE, *events, weights, draw.numbers(2, 50), graded, exact=False)
+    csr, out = draw.csr(dtype=torch.float16), draw.numbers(2, 50)
+    assert csr.values.dtype == torch.float16
+    check(spike.SPARSE, *events, csr.indptr, csr.indices, csr.values, out, graded, exact=False)
+
+
+@pytest.mark.parametrize("graded", GRADED)
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_size
 def test_delays(pre, post, batch, dtype, graded):

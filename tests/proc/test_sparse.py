@@ -369,3 +369,20 @@ def test_loaded_values_are_checked(rng) -> None:
     state["s.weights"] = torch.full_like(state["s.weights"], torch.nan)
     with pytest.raises(RuntimeError, match="'weights' of Process 's'.*finite"):
         network.load_state_dict(state)
+
+
+@pytest.mark.parametrize("stepper", ["table", "eager"])
+def test_weights_of_16_bits_stay_so(stepper):
+    weights = lt.connectivity.bernoulli(20, 30, 0.4, weight=0.3, dtype=torch.float16)
+    source = lt.io.source.RingBuffer(data=np.ones((20, 1)))
+    sparse, sink = lt.Sparse(weights=weights), lt.io.sink.RingBuffer(shape=(30,), buffer=3)
+    source.s_out.connect(sparse.s_in)
+    sparse.a_out.connect(sink.a_in)
+    sparse.run(lt.RunSteps(3), run_cfg=lt.Loihi2SimCfg(stepper=stepper))
+    assert sparse.model.weights.dtype == torch.float16
+    expected = weights.to_scipy().astype(np.float32).toarray().sum(1)
+    np.testing.assert_allclose(sink.data.get()[:, 2], expected, rtol=1e-6)
+    assert sparse.weights.get().dtype == np.float64
+    sparse.stop()
+    trained = lt.compile(sparse, lt.Loihi2SimCfg(trainable=True))
+    assert next(trained.parameters()).dtype == torch.float32

@@ -34,7 +34,7 @@ class SparseModel(ConnectionModel):
     traceable = ("a_buff",)
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        post = self.sparse["weights"].shape[0]
+        post, weights = self.sparse["weights"].shape[0], weights.to(s_in.dtype)
         return sparse_linear(s_in, self.weights_indptr, self.weights_indices, weights, post)
 
     def sum_row(self, rows: Rows) -> Row:
@@ -52,7 +52,14 @@ class SparseModel(ConnectionModel):
 @requires(CPU)
 @tag("floating_pt")
 class SparseModelFloat(SparseModel):
-    """Sparse in float32 or float64."""
+    """Sparse in float32 or float64; a CSR's float16 weights stay so, unless they are trained."""
+
+    def var_dtype(self, name: str) -> torch.dtype:
+        init = self._inits["weights"][0]
+        half = isinstance(init, CSR) and init.values.dtype == torch.float16
+        if name == "weights" and half and not self.binding.trainable:
+            return torch.float16
+        return super().var_dtype(name)
 
     @rows_of("absorb", "counted", "propagate", "linear")
     def absorb_rows(self, rows: Rows) -> None:

@@ -36,7 +36,8 @@ class Sparse(AbstractProcess):
     ----------
     weights : (n, m), finite: a scipy sparse matrix or array of any format, whose repeated entries
         are summed; an array or tensor, whose zeros are no synapses; or a `lava_torch.CSR`, which is
-        taken as it is: large networks are built fast so, and in little memory.
+        taken as it is: large networks are built fast so, and in little memory. Its float16 weights
+        stay float16 in floating point, unless they are trained, and are summed in `dtype`.
     num_message_bits : 0: the input counts as 1 wherever it is not zero (spikes). More: the input's
         value counts (graded spikes).
     weight_exp, num_weight_bits, sign_mode : fixed point only; shared exponent (default 0), bits of
