@@ -5,14 +5,19 @@
 
 Each function gives a `CSR` by presynaptic neuron, which `Sparse` takes as weights; `to_scipy()`
 makes a scipy matrix (post, pre) of it. The same seed gives the same synapses on every device:
-Philox draws them, row by row. `weight` is a number for all synapses, or an array (pre,) with one
-for all synapses of a presynaptic neuron. `dtype` is that of the values.
+Philox draws them, row by row. Give the connections of a network different seeds: one rule with one
+seed and the same sizes connects the same neurons.
+
+`weight` is a number for all synapses, or an array (pre,) with one for all synapses of a presynaptic
+neuron. `dtype` is that of the values: a floating-point one, or int8 to int64, which take whole
+weights only.
 """
 
 from __future__ import annotations
 
 import math
 import operator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +26,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lava_torch.kernels.connect import gap_table
+from lava_torch.kernels.connect import IN_DEGREE, OUT_DEGREE, gap_table
 from lava_torch.kernels.random import key
 from lava_torch.kernels.spike import CSR, index_dtype
 
@@ -29,8 +34,13 @@ __all__ = ["bernoulli", "fixed_in_degree", "fixed_out_degree", "from_scipy", "on
 
 #: Bytes of the marks of drawn places that are held at once on a GPU.
 _MARKS = 1 << 28
-#: The most neurons that a draw of 32 bits tells apart without noticeable bias.
+#: Synapses that are given their neurons' weights at once.
+_SPREAD = 1 << 20
+#: The most neurons. A draw of 32 bits among n of them favours some by a factor of 1 + n / 2^32.
 _MOST = 1 << 30
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_DTYPES = (*_FLOATS, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def bernoulli(
@@ -48,9 +58,11 @@ def bernoulli(
 
     Without `self_connections` no neuron connects to the one of its own number.
 
-    Raises ValueError for sizes below 0, a `p` outside [0, 1], or a `weight` that fits neither way.
+    Raises ValueError for sizes below 0, a `p` outside [0, 1], a seed outside [0, 2^64), a `weight`
+    that is neither a number nor (pre,), or one that `dtype` cannot hold.
     """
     pre, post = _sizes(pre=pre, post=post)
+    given, p = _weight(weight, pre, dtype), float(p)
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli: p is a probability and must be in [0, 1]; got {p}.")
     device, table = torch.device(device), gap_table(p)
@@ -68,7 +80,7 @@ def bernoulli(
         places = torch.from_numpy(indptr), torch.from_numpy(indices[:found])
     else:
         places = _bernoulli_on_gpu(pre, post, loops, k0, k1, table, device)
-    return _with_weights(*places, (post, pre), weight, dtype)
+    return _with_weights(*places, (post, pre), given)
 
 
 def fixed_out_degree(
@@ -88,10 +100,10 @@ def fixed_out_degree(
     """
     pre, post = _sizes(pre=pre, post=post)
     k = _degree("fixed_out_degree", k, pre, post, self_connections)
-    device = torch.device(device)
-    chosen = _sample(pre, post, k, self_connections, seed, device, index_dtype(post))
+    given, device = _weight(weight, pre, dtype), torch.device(device)
+    chosen = _sample(pre, post, k, self_connections, OUT_DEGREE, seed, device)
     indptr = torch.arange(0, pre * k + 1, k, device=device) if k else _no_synapses(pre, device)
-    return _with_weights(indptr, chosen.reshape(-1), (post, pre), weight, dtype)
+    return _with_weights(indptr, chosen.reshape(-1), (post, pre), given)
 
 
 def fixed_in_degree(
@@ -111,19 +123,9 @@ def fixed_in_degree(
     """
     pre, post = _sizes(pre=pre, post=post)
     k = _degree("fixed_in_degree", k, post, pre, self_connections)
-    device = torch.device(device)
-    columns = _sample(post, pre, k, self_connections, seed, device, index_dtype(pre))
-    counts = torch.bincount(columns.reshape(-1).to(torch.int64), minlength=pre)
-    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    indices = torch.empty(post * k, dtype=index_dtype(post), device=device)
-    if device.type == "cpu":
-        from lava_torch.kernels.connect import cpu
-
-        cpu.transpose(columns.numpy(), indptr.numpy(), indices.numpy())
-    else:
-        order = torch.sort(columns.reshape(-1).to(torch.int64), stable=True).indices
-        indices.copy_(order // k if k else order)
-    return _with_weights(indptr, indices, (post, pre), weight, dtype)
+    given, device = _weight(weight, pre, dtype), torch.device(device)
+    columns = _sample(post, pre, k, self_connections, IN_DEGREE, seed, device)
+    return _with_weights(*_transposed(columns, pre), (post, pre), given)
 
 
 def one_to_one(
@@ -135,9 +137,10 @@ def one_to_one(
 ) -> CSR:
     """Neuron i connects to neuron i. Raises ValueError as `bernoulli`."""
     (n,) = _sizes(n=n)
+    given = _weight(weight, n, dtype)
     indptr = torch.arange(n + 1, device=device)
     indices = torch.arange(n, dtype=torch.int32, device=device).to(index_dtype(n))
-    return _with_weights(indptr, indices, (n, n), weight, dtype)
+    return _with_weights(indptr, indices, (n, n), given)
 
 
 def from_scipy(
@@ -146,9 +149,12 @@ def from_scipy(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> CSR:
-    """The synapses and weights of a scipy matrix (post, pre); repeated entries are summed."""
+    """The synapses and weights of a scipy matrix (post, pre); repeated entries are summed.
+
+    Raises ValueError where `dtype` cannot hold the weights.
+    """
     csr = CSR.from_scipy(matrix)
-    return csr.with_values(csr.values.to(dtype)).to(device)
+    return csr.with_values(_cast(csr.values, dtype)).to(device)
 
 
 # -- inner ----------------------------------------------------------------------------------------
@@ -200,22 +206,22 @@ def _sample(
     population: int,
     k: int,
     loops: bool,
+    rule: int,
     seed: int,
     device: torch.device,
-    dtype: torch.dtype,
 ) -> Tensor:
     """(rows, k): for each row `k` different numbers of range(population), ascending."""
     k0, k1 = key(seed)
-    chosen = torch.empty((rows, k), dtype=dtype, device=device)
+    chosen = torch.empty((rows, k), dtype=index_dtype(population), device=device)
     if device.type == "cpu":
         from lava_torch.kernels.connect import cpu
 
         bits = np.zeros((population + 63) // 64, np.uint64)
-        cpu.sample(chosen.numpy(), 0, population, k, loops, k0, k1, bits)
+        cpu.sample(chosen.numpy(), 0, population, loops, rule, k0, k1, bits)
         return chosen
     for first in range(0, rows, max(1, _MARKS // max(1, population))):
         part = chosen[first : first + max(1, _MARKS // max(1, population))]
-        part.copy_(_marked(len(part), first, population, k, loops, k0, k1, device))
+        part.copy_(_marked(len(part), first, population, k, loops, rule, k0, k1, device))
     return chosen
 
 
@@ -225,6 +231,7 @@ def _marked(
     population: int,
     k: int,
     loops: bool,
+    rule: int,
     k0: int,
     k1: int,
     device: torch.device,
@@ -233,7 +240,7 @@ def _marked(
     from lava_torch.kernels.connect import gpu
 
     drawn = torch.zeros((rows, population), dtype=torch.uint8, device=device)
-    gpu.draw(drawn, first, k, loops, k0, k1)
+    gpu.draw(drawn, first, k, loops, rule, k0, k1)
     row = torch.arange(first, first + rows, device=device)
     excludes = (row < population) & (not loops)
     available = population - excludes.to(torch.int64)
@@ -244,23 +251,68 @@ def _marked(
     return places + (excludes[:, None] & (places >= row[:, None]))
 
 
-def _with_weights(
-    indptr: Tensor,
-    indices: Tensor,
-    shape: tuple[int, int],
-    weight: float | ArrayLike | Tensor,
-    dtype: torch.dtype,
-) -> CSR:
-    given = torch.as_tensor(weight)
-    pre, count = shape[1], len(indices)
-    if given.ndim == 0:
-        values = torch.full((count,), given.item(), dtype=dtype, device=indices.device)
-    elif tuple(given.shape) == (pre,):
-        each = given.to(indices.device, dtype)
-        values = each.repeat_interleave(indptr.diff(), output_size=count)
-    else:
+def _transposed(columns: Tensor, pre: int) -> tuple[Tensor, Tensor]:
+    """`indptr` and `indices` by presynaptic neuron; row i of `columns` are those of neuron i."""
+    post, k = columns.shape
+    if columns.device.type == "cpu":
+        from lava_torch.kernels.connect import cpu
+
+        indptr = torch.zeros(pre + 1, dtype=torch.int64)
+        cpu.count(columns.numpy(), indptr[1:].numpy())
+        indptr = indptr.cumsum(0)
+        indices = torch.empty(post * k, dtype=index_dtype(post))
+        cpu.transpose(columns.numpy(), indptr.numpy(), indices.numpy())
+        return indptr, indices
+    neurons = columns.reshape(-1).to(torch.int64)
+    counts = torch.bincount(neurons, minlength=pre)
+    order = torch.sort(neurons, stable=True).indices
+    indices = (order // k if k else order).to(index_dtype(post))
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]), indices
+
+
+def _weight(weight: float | ArrayLike | Tensor, pre: int, dtype: torch.dtype) -> Tensor:
+    """The weight in `dtype`: of no axes, or (pre,)."""
+    # By way of NumPy, for torch makes a Python number float32 and so rounds it.
+    given = weight if isinstance(weight, Tensor) else torch.tensor(np.asarray(weight))
+    if tuple(given.shape) not in ((), (pre,)):
         raise ValueError(
             f"weight must be a number, or an array ({pre},) with one for each presynaptic neuron; "
             f"got shape {tuple(given.shape)}. Other weights: csr.with_values(values)."
         )
+    return _cast(given, dtype)
+
+
+def _cast(weights: Tensor, dtype: torch.dtype) -> Tensor:
+    """The weights in `dtype`, rounded to floats but never to whole numbers."""
+    if dtype not in _DTYPES or weights.is_complex():
+        names = ", ".join(str(d).removeprefix("torch.") for d in _DTYPES)
+        found = weights.dtype if weights.is_complex() else dtype
+        raise ValueError(f"weights are real, in one of {names}; got {found}.")
+    cast = weights.to(dtype)
+    if dtype in _FLOATS:
+        wrong = cast.isinf() & ~weights.isinf()
+    else:
+        wrong = cast.to(weights.dtype) != weights
+    if bool(wrong.any()):
+        first = weights[wrong][0].item() if weights.ndim else weights.item()
+        raise ValueError(
+            f"weight {first} is not one that {dtype} holds; round or scale the weights, or give "
+            "another dtype."
+        )
+    return cast
+
+
+def _with_weights(indptr: Tensor, indices: Tensor, shape: tuple[int, int], given: Tensor) -> CSR:
+    given, count = given.to(indices.device), len(indices)
+    if not given.ndim:
+        return CSR(indptr, indices, given.repeat(count), shape)
+    values = torch.empty(count, dtype=given.dtype, device=indices.device)
+    steps = torch.tensor(range(_SPREAD, count, _SPREAD), dtype=torch.int64, device=indices.device)
+    degrees = indptr.diff()
+    # In parts: to repeat all at once takes an int64 a synapse.
+    rows = [0, *torch.searchsorted(indptr, steps).tolist(), shape[1]]
+    places = indptr[rows].tolist()
+    for (first, last), (begin, end) in zip(pairwise(rows), pairwise(places), strict=True):
+        part = given[first:last].repeat_interleave(degrees[first:last], output_size=end - begin)
+        values[begin:end] = part
     return CSR(indptr, indices, values, shape)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
 
 import lava_torch as lt
+from lava_torch import connectivity
 from lava_torch.connectivity import (
     bernoulli,
     fixed_in_degree,
@@ -76,6 +79,37 @@ def test_one_to_one():
     np.testing.assert_array_equal(csr.to_scipy().toarray(), np.diag(np.arange(5.0)))
 
 
+def test_rows_do_not_depend_on_how_many_there_are():
+    for draw, density in ((bernoulli, 0.2), (fixed_out_degree, 7)):
+        few, many = (draw(pre, 90, density, seed=6) for pre in (40, 100))
+        assert few.nnz > 0
+        assert torch.equal(few.indptr, many.indptr[:41])
+        assert torch.equal(few.indices, many.indices[: few.nnz])
+
+
+def test_rules_draw_independently():
+    """One seed for the way there and the way back does not make all synapses mutual."""
+    there = fixed_out_degree(300, 300, 30).to_scipy()
+    back = fixed_in_degree(300, 300, 30).to_scipy()
+    random = bernoulli(300, 300, 0.1).to_scipy()
+    pairs = (there, back), (there, back.T), (there, random), (back.T, random)
+    for a, b in pairs:
+        assert abs(a.multiply(b).sum() - 900) < 6 * 30  # of 9000 each, a tenth by chance
+
+
+@pytest.mark.parametrize(("n", "k"), [(5, 2), (6, 4)])
+@pytest.mark.parametrize("draw", [fixed_in_degree, fixed_out_degree])
+def test_every_choice_is_as_likely(draw, n, k):
+    rows = 20_000
+    csr = draw(rows, n, k) if draw is fixed_out_degree else draw(n, rows, k)
+    dense = csr.to_scipy().toarray().reshape(csr.shape)
+    chosen = (dense.T if draw is fixed_out_degree else dense) @ (1 << np.arange(n))
+    _, counts = np.unique(chosen, return_counts=True)
+    expected = rows / math.comb(n, k)
+    assert len(counts) == math.comb(n, k)
+    assert ((counts - expected) ** 2 / expected).sum() < 2.5 * len(counts)
+
+
 def test_seeds_differ_and_repeat():
     a, b, c = (bernoulli(100, 100, 0.2, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(a.indices, b.indices)
@@ -89,6 +123,24 @@ def test_weights():
     dense = csr.to_scipy().toarray()
     assert ((dense == 0) | (dense == each)).all() and (dense != 0).any()
     assert (bernoulli(20, 30, 0.5, weight=3, dtype=torch.int32).values == 3).all()
+    assert (bernoulli(20, 30, 0.5, weight=0.1, dtype=torch.float64).values == 0.1).all()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_weights_are_given_in_parts(monkeypatch, size):
+    monkeypatch.setattr(connectivity, "_SPREAD", size)
+    each = torch.arange(1.0, 41.0)
+    each[3] = 0
+    csr = bernoulli(40, 30, 0.3, weight=each)
+    assert torch.equal(csr.values, each.repeat_interleave(csr.indptr.diff()))
+
+
+def test_numbers_of_numpy_do():
+    plain = bernoulli(50, 60, 0.25, weight=2.0, seed=3)
+    numpy = bernoulli(
+        np.int32(50), np.int64(60), np.float32(0.25), weight=np.float32(2), seed=np.uint64(3)
+    )
+    assert torch.equal(plain.indices, numpy.indices) and torch.equal(plain.values, numpy.values)
 
 
 def test_from_scipy_and_back():
@@ -117,6 +169,13 @@ def test_a_process_takes_it():
         (lambda: fixed_in_degree(5, 9, 6), r"in \[0, 5\].*got 6"),
         (lambda: fixed_out_degree(5, 5, 5, self_connections=False), r"in \[0, 4\].*got 5"),
         (lambda: bernoulli(5, 5, 0.5, seed=-3), "seed"),
+        (lambda: bernoulli(5, 5, 0.5, dtype=torch.bool), "float16.*int64; got torch.bool"),
+        (lambda: bernoulli(5, 5, 0.5, weight=1j), "are real.*complex128"),
+        (lambda: one_to_one(5, weight=1.5, dtype=torch.int8), "weight 1.5 is not one that"),
+        (lambda: one_to_one(2, weight=[1, 300], dtype=torch.int8), "weight 300 is not one that"),
+        (lambda: one_to_one(2, weight=1e6, dtype=torch.float16), "weight 1000000.0 is not one"),
+        (lambda: one_to_one(2, weight=float("nan"), dtype=torch.int32), "weight nan is not one"),
+        (lambda: from_scipy(scipy.sparse.eye(2) * 0.5, dtype=torch.int32), "weight 0.5 is not"),
     ],
 )
 def test_bad_input(call, words):

@@ -1,8 +1,8 @@
 """Random synapses, drawn row by row on the device that will hold them.
 
-Each row has a Philox stream of its own (counter: draw / 4, row), so that rows can be drawn in any
-order and on any device: the same seed gives the same synapses. Only integers decide where they are:
-logarithms differ between devices in their last bit.
+Each row has a Philox stream of its own (counter: draw / 4, row, rule), so that rows can be drawn in
+any order and on any device: the same seed gives the same synapses. Only integers decide where they
+are: logarithms differ between devices in their last bit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
+#: The rules, each with numbers of its own: else a seed would make in-degrees the transpose of
+#: out-degrees, and the way there and the way back between two populations all mutual.
+BERNOULLI, OUT_DEGREE, IN_DEGREE = range(3)
 
 #: Gaps that the table tells apart; a longer one is made of several draws, as it has no memory.
 GAPS = 1024
@@ -49,4 +53,12 @@ def gap_table(p: float) -> GapTable:
     return GapTable(array, np.minimum(guide, GAPS - 1).astype(np.int32))
 
 
-__all__ = ["GAPS", "GUIDE_BITS", "GapTable", "gap_table"]
+__all__ = [
+    "BERNOULLI",
+    "GAPS",
+    "GUIDE_BITS",
+    "IN_DEGREE",
+    "OUT_DEGREE",
+    "GapTable",
+    "gap_table",
+]

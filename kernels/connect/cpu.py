@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from lava_torch.kernels.connect import GAPS, GUIDE_BITS
+from lava_torch.kernels.connect import BERNOULLI, GAPS, GUIDE_BITS
 from lava_torch.kernels.random import STREAMS
 from lava_torch.kernels.random.cpu import philox
 from lava_torch.kernels.table.intrinsics import trailing_zeros
@@ -43,7 +43,7 @@ def _row(limits, guide, post, loops, k0, k1, row, indices):
     found, place, block = 0, 0, 0
     writes = indices.shape[0] > 0
     while True:
-        for u in philox(block, row, 0, _STREAM, k0, k1):
+        for u in philox(block, row, BERNOULLI, _STREAM, k0, k1):
             gap = np.int64(guide[u >> _SHIFT])
             while gap < GAPS and np.uint64(u) >= limits[gap]:
                 gap += 1
@@ -60,17 +60,17 @@ def _row(limits, guide, post, loops, k0, k1, row, indices):
 
 
 @njit(**OPTIONS)
-def sample(rows, first, population, k, loops, k0, k1, bits):
-    """rows[i] = k different numbers of range(population), ascending, drawn for row first + i.
+def sample(rows, first, population, loops, rule, k0, k1, bits):
+    """rows[i] = different numbers of range(population), ascending, drawn for row first + i.
 
     `bits` is scratch, uint64 (population / 64 rounded up,).
     """
     for i in range(rows.shape[0]):
-        sample_row(rows[i], first + i, population, loops, k0, k1, bits)
+        sample_row(rows[i], first + i, population, loops, rule, k0, k1, bits)
 
 
 @njit(**OPTIONS)
-def sample_row(chosen, row, population, loops, k0, k1, bits):
+def sample_row(chosen, row, population, loops, rule, k0, k1, bits):
     k = chosen.shape[0]
     skipped = -1 if loops or row >= population else row
     available = np.uint64(population - (skipped >= 0))
@@ -78,7 +78,7 @@ def sample_row(chosen, row, population, loops, k0, k1, bits):
     bits[:] = np.uint64(0)
     drawn, block = 0, 0
     while drawn < rare:
-        for u in philox(block, row, 0, _STREAM, k0, k1):
+        for u in philox(block, row, rule, _STREAM, k0, k1):
             place = (np.uint64(u) * available) >> np.uint64(32)
             mask = _ONE << (place & np.uint64(63))
             if drawn < rare and bits[place >> np.uint64(6)] & mask == 0:
@@ -94,6 +94,14 @@ def sample_row(chosen, row, population, loops, k0, k1, bits):
             if place < np.int64(available):
                 chosen[found] = place + (skipped >= 0 and place >= skipped)
                 found += 1
+
+
+@njit(**OPTIONS)
+def count(columns, counts):
+    """counts[pre] += how often `columns` names it."""
+    for post in range(columns.shape[0]):
+        for k in range(columns.shape[1]):
+            counts[columns[post, k]] += 1
 
 
 @njit(**OPTIONS)

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lava_torch.kernels.connect import GAPS, GUIDE_BITS
+from lava_torch.kernels.connect import BERNOULLI, GAPS, GUIDE_BITS
 from lava_torch.kernels.launch import launch
 from lava_torch.kernels.random import STREAMS
 from lava_torch.kernels.random.gpu import philox
@@ -17,7 +17,7 @@ BLOCK = 32
 
 @triton.jit
 def _bernoulli(
-    limits, guide, starts, counts, indices, pre, post, loops, stream, k0, k1,
+    limits, guide, starts, counts, indices, pre, post, loops, rule, stream, k0, k1,
     GAPS: tl.constexpr, SHIFT: tl.constexpr, FILL: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -30,7 +30,7 @@ def _bernoulli(
     block = 0
     running = 1
     while running > 0:
-        a, b, c, d = philox(zero + block, row, zero, zero + stream, zero + k0, zero + k1)
+        a, b, c, d = philox(zero + block, row, zero + rule, zero + stream, zero + k0, zero + k1)
         for word in tl.static_range(4):
             if word == 0:
                 u = a.to(tl.int64)
@@ -80,14 +80,14 @@ def fill(
 def _launch(limits, guide, starts, counts, indices, pre, post, loops, k0, k1, fills) -> None:
     launch(
         _bernoulli, (-(-pre // BLOCK),), limits, guide, starts, counts, indices, pre, post,
-        int(loops), STREAMS["connectivity"], k0, k1,
+        int(loops), BERNOULLI, STREAMS["connectivity"], k0, k1,
         num_warps=1, GAPS=GAPS, SHIFT=32 - GUIDE_BITS, FILL=fills, BLOCK=BLOCK,
     )  # fmt: skip
 
 
 @triton.jit
 def _draw(
-    drawn, first, rows, population, loops, k, stream, k0, k1, BLOCK: tl.constexpr
+    drawn, first, rows, population, loops, k, rule, stream, k0, k1, BLOCK: tl.constexpr
 ):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     zero = tl.zeros((BLOCK,), tl.int64)
@@ -100,7 +100,7 @@ def _draw(
     block = 0
     running = tl.max((inside & (found < rare)).to(tl.int32), 0)
     while running > 0:
-        a, b, c, d = philox(zero + block, row, zero, zero + stream, zero + k0, zero + k1)
+        a, b, c, d = philox(zero + block, row, zero + rule, zero + stream, zero + k0, zero + k1)
         for word in tl.static_range(4):
             if word == 0:
                 u = a.to(tl.int64)
@@ -119,11 +119,11 @@ def _draw(
         running = tl.max((inside & (found < rare)).to(tl.int32), 0)
 
 
-def draw(drawn: Tensor, first: int, k: int, loops: bool, k0: int, k1: int) -> None:
+def draw(drawn: Tensor, first: int, k: int, loops: bool, rule: int, k0: int, k1: int) -> None:
     """Mark in each row of `drawn`, uint8 zeros (rows, population), the rarer of what is chosen and
     what is not, for rows first.. ; population is below 2^31."""
     rows, population = drawn.shape
     launch(
         _draw, (-(-rows // BLOCK),), drawn, first, rows, population, int(loops), k,
-        STREAMS["connectivity"], k0, k1, num_warps=1, BLOCK=BLOCK,
+        rule, STREAMS["connectivity"], k0, k1, num_warps=1, BLOCK=BLOCK,
     )  # fmt: skip

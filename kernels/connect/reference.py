@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import torch
 
-from lava_torch.kernels.connect import GAPS, gap_table
+from lava_torch.kernels.connect import BERNOULLI, GAPS, gap_table
 from lava_torch.kernels.random import STREAMS, key
 from lava_torch.kernels.random.reference import philox
 
 
-def draws(seed: int, row: int) -> Iterator[int]:
-    """The row's words, one after another."""
+def draws(seed: int, row: int, rule: int) -> Iterator[int]:
+    """The words of a row under a rule, one after another."""
     block = 0
     while True:
-        counter = [torch.tensor(c) for c in (block, row, 0, STREAMS["connectivity"])]
+        counter = [torch.tensor(c) for c in (block, row, rule, STREAMS["connectivity"])]
         yield from (int(word) for word in philox(*counter, *key(seed)))
         block += 1
 
@@ -24,7 +24,7 @@ def bernoulli_row(seed: int, row: int, post: int, p: float, skipped: int = -1) -
     """The targets of one presynaptic neuron, `skipped` left out."""
     limits = gap_table(p).limits.tolist()
     found, place = [], 0
-    for u in draws(seed, row):
+    for u in draws(seed, row, BERNOULLI):
         gap = next((g for g, limit in enumerate(limits) if u < limit), GAPS)
         place += gap
         if place >= post:
@@ -36,7 +36,9 @@ def bernoulli_row(seed: int, row: int, post: int, p: float, skipped: int = -1) -
     return found
 
 
-def sample_row(seed: int, row: int, population: int, k: int, skipped: int = -1) -> list[int]:
+def sample_row(
+    seed: int, row: int, population: int, k: int, rule: int, skipped: int = -1
+) -> list[int]:
     """k different numbers of range(population) without `skipped`, ascending.
 
     Of the rarer of chosen and not chosen ones each is drawn, again if it was drawn before.
@@ -44,7 +46,7 @@ def sample_row(seed: int, row: int, population: int, k: int, skipped: int = -1) 
     available = population - (0 <= skipped < population)
     rare = min(k, available - k)
     drawn: set[int] = set()
-    numbers = draws(seed, row)
+    numbers = draws(seed, row, rule)
     while len(drawn) < rare:
         place = (next(numbers) * available) >> 32
         drawn.add(place)

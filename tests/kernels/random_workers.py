@@ -9,41 +9,52 @@ import sys
 
 import numpy as np
 import torch
+import triton
+import triton.language as tl
+from random_cases import BERNOULLI, SAMPLES, SEED
 
 import lava_torch as lt
 from lava_torch.connectivity import _bernoulli_on_gpu, _marked
-from lava_torch.kernels.connect import gap_table
+from lava_torch.kernels.connect import IN_DEGREE, OUT_DEGREE, gap_table
 from lava_torch.kernels.connect import gpu as connect
 from lava_torch.kernels.random import gpu, key
+from lava_torch.kernels.random.gpu import uniform
 
 CPU = torch.device("cpu")
-SEED = (5 << 32) + 11
-BERNOULLI = [
-    (pre, post, p, loops)
-    for pre, post in ((0, 4), (1, 1), (40, 70), (33, 200))
-    for p in (0.0, 0.003, 0.3, 1.0)
-    for loops in (True, False)
-]
-SAMPLES = [
-    (rows, population, k, loops)
-    for rows, population in ((1, 2), (40, 70), (70, 33))
-    for k in (0, 1, population // 3, population - 1)
-    for loops in (True, False)
-]
+
+
+@triton.jit
+def _uniform(words, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, uniform(tl.load(words + i).to(tl.uint32)))
+
+
+def uniform_of(words: torch.Tensor) -> torch.Tensor:
+    """What the Triton function makes of words."""
+    out = torch.zeros(len(words))
+    _uniform[(1,)](words, out, BLOCK=len(words))
+    return out
 
 
 def interpret() -> dict[str, object]:
     words = torch.zeros((700, 4), dtype=torch.int64)
     gpu.words(words, 7, 3, 1, *key(SEED))
+    edges = torch.tensor([0, 255, 256, 2**31 - 1, 2**31, 2**32 - 257, 2**32 - 256, 2**32 - 1])
     return {
         "words": words,
+        "edges": edges,
+        "uniform": uniform_of(edges),
         "bernoulli": [
             _bernoulli_on_gpu(pre, post, loops, *key(SEED), gap_table(p), CPU)
             for pre, post, p, loops in BERNOULLI
         ],
         "samples": [
-            _marked(rows, 0, population, k, loops, *key(SEED), CPU)
+            _marked(rows, 0, population, k, loops, OUT_DEGREE, *key(SEED), CPU)
             for rows, population, k, loops in SAMPLES
+        ],
+        "parts": [
+            _marked(rows, first, 33, 9, False, IN_DEGREE, *key(SEED), CPU)
+            for first, rows in ((0, 1), (1, 40), (41, 29))
         ],
     }
 
@@ -63,7 +74,7 @@ def compile_all() -> dict[str, tuple[int, int]]:
         gpu.words(torch.zeros((9, 4), dtype=torch.int64), 7, 3, 1, *key(SEED))
         connect.count(limits, guide, 70, True, *key(SEED), counts)
         connect.fill(limits, guide, 70, True, *key(SEED), indptr, indices)
-        connect.draw(torch.zeros((40, 70), dtype=torch.uint8), 0, 5, False, *key(SEED))
+        connect.draw(torch.zeros((40, 70), dtype=torch.uint8), 0, 5, False, OUT_DEGREE, *key(SEED))
     reports = {}
     for i, launch in enumerate(launches):
         for target in (("cuda", 80, 32), ("cuda", 90, 32), ("hip", "gfx942", 64)):

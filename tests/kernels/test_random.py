@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from random_workers import BERNOULLI, SAMPLES, SEED
+from random_cases import BERNOULLI, SAMPLES, SEED
 
 import lava_torch as lt
-from lava_torch.kernels.connect import GAPS, gap_table, reference
+from lava_torch.kernels.connect import GAPS, IN_DEGREE, OUT_DEGREE, gap_table, reference
 from lava_torch.kernels.random import cpu, key
 from lava_torch.kernels.random.reference import philox, uniform
 
@@ -76,6 +76,12 @@ def test_uniform_numbers_are_in_range_and_even():
     assert np.float32(cpu.uniform(np.uint32(2**32 - 1))) == uniform(torch.tensor(2**32 - 1)).item()
 
 
+def test_uniform_numbers_are_the_same_everywhere(interpreted):
+    words = interpreted["edges"]
+    assert torch.equal(interpreted["uniform"], uniform(words))
+    assert [cpu.uniform(np.uint32(w)) for w in words.tolist()] == uniform(words).tolist()
+
+
 @pytest.mark.parametrize("seed", [-1, 2**64])
 def test_a_seed_has_64_bits(seed):
     with pytest.raises(ValueError, match="seed must be in"):
@@ -108,6 +114,12 @@ def test_interpreted_samples_equal_numba(interpreted):
         assert torch.equal(csr.indices.to(torch.int64), chosen.reshape(-1).to(torch.int64))
 
 
+def test_interpreted_samples_drawn_in_parts_equal_numba(interpreted):
+    matrix = lt.connectivity.fixed_in_degree(33, 70, 9, seed=SEED, self_connections=False)
+    expected = matrix.to_scipy().indices.reshape(70, 9)
+    np.testing.assert_array_equal(torch.cat(interpreted["parts"]).numpy(), expected)
+
+
 @pytest.mark.parametrize("p", [0.003, 0.3])
 def test_bernoulli_equals_the_reference(p):
     csr = lt.connectivity.bernoulli(9, 60, p, seed=3, self_connections=False)
@@ -118,10 +130,15 @@ def test_bernoulli_equals_the_reference(p):
 
 @pytest.mark.parametrize("k", [0, 3, 20, 29])
 def test_samples_equal_the_reference(k):
-    csr = lt.connectivity.fixed_out_degree(5, 30, k, seed=3, self_connections=False)
-    for row in range(5):
-        expected = reference.sample_row(3, row, 30, k, skipped=row)
-        assert csr.indices[csr.indptr[row] : csr.indptr[row + 1]].tolist() == expected
+    outgoing = lt.connectivity.fixed_out_degree(5, 30, k, seed=3, self_connections=False)
+    incoming = lt.connectivity.fixed_in_degree(30, 5, k, seed=3, self_connections=False)
+    for matrix, rule in (
+        (outgoing.to_scipy().T.tocsr(), OUT_DEGREE),
+        (incoming.to_scipy(), IN_DEGREE),
+    ):
+        for row in range(5):
+            expected = reference.sample_row(3, row, 30, k, rule, skipped=row)
+            assert np.flatnonzero(matrix[row].toarray()).tolist() == expected
 
 
 def test_kernels_compile_ahead_without_spills(tmp_path):
