@@ -6,16 +6,15 @@ from numba import njit
 
 from lava_torch.kernels.table.control import FAILED, STOP, WORD
 from lava_torch.kernels.table.intrinsics import atomic_load, atomic_store, call_adapter
+from lava_torch.kernels.table.share import OPTIONS
 
 #: Columns of a table's rows: addresses of adapter, argument block and error slot (0: none), and the
 #: period and offset of the steps that the row runs in.
 ADAPTER, BLOCK, ERROR, PERIOD, OFFSET = range(5)
 COLUMNS = 5
 
-_LOOP = {"cache": True, "nogil": True, "error_model": "numpy"}
 
-
-@njit("void(int64[:,::1], int64, int64, int64)", **_LOOP)
+@njit("void(int64[:,::1], int64, int64, int64)", **OPTIONS)
 def run(rows, steps, state, clock):
     """Run up to `steps` steps on this thread; the clock says how far it came.
 

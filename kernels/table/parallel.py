@@ -13,15 +13,15 @@ from lava_torch.kernels.table.intrinsics import (
     spin_pause,
 )
 from lava_torch.kernels.table.loop import ADAPTER, BLOCK, ERROR, OFFSET, PERIOD
+from lava_torch.kernels.table.share import OPTIONS
 
 #: How often a waiting thread looks before it lets others have the core.
 SPINS = 2000
 
 _yield_core = types.ExternalFunction("sched_yield", types.int32())
-_LOOP = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
-@njit("void(int64, int64)", **_LOOP)
+@njit("void(int64, int64)", **OPTIONS)
 def barrier(state, target):
     """Wait until all threads together have arrived `target` times."""
     atomic_add(state + ARRIVED * WORD, 1)
@@ -34,7 +34,7 @@ def barrier(state, target):
             _yield_core()
 
 
-@njit("void(int64[:,::1], int64, int64, int64, int64, int64)", **_LOOP)
+@njit("void(int64[:,::1], int64, int64, int64, int64, int64)", **OPTIONS)
 def run_together(rows, steps, state, clock, thread, threads):
     """`run` on several threads at once, each of which calls this with its number.
 
