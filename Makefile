@@ -47,18 +47,31 @@ lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
+# ARGS go to `chain`: ARGS="--vs lava". Brian2 is measured where LAVA_TORCH_BRIAN2_PYTHON names the
+# Python that has it. About seven minutes.
+BENCH = $(RUN) -m lava_torch.cli bench
+
 bench: $(READY)
 	@mkdir -p $(RESULTS)
-	$(RUN) -m lava_torch.cli bench chain --json $(RESULTS)/chain-cpu.json $(ARGS)
-	$(RUN) -m lava_torch.cli bench train --json $(RESULTS)/train-cpu.json
+	$(BENCH) chain --large --json $(RESULTS)/chain-cpu.json $(ARGS)
+	$(BENCH) balanced --large $(if $(LAVA_TORCH_BRIAN2_PYTHON),--vs brian2) --json $(RESULTS)/balanced-cpu.json
+	$(BENCH) sparse --compile --json $(RESULTS)/sparse-cpu.json
+	$(BENCH) conv --json $(RESULTS)/conv-cpu.json
+	$(BENCH) oxford --json $(RESULTS)/oxford-cpu.json
+	$(BENCH) train --json $(RESULTS)/train-cpu.json
+	$(BENCH) startup --repeats 3 --json $(RESULTS)/startup-cpu.json
 
 # The tests that need a GPU, then the benchmarks on it: under 9 minutes.
 gpu-check: $(READY)
 	@$(RUN) -c 'import sys, torch; torch.cuda.is_available() or sys.exit("gpu-check: torch sees no GPU on this machine")'
 	@mkdir -p $(RESULTS)
 	$(RUN) -m pytest -m gpu $(ARGS)
-	$(RUN) -m lava_torch.cli bench chain --device cuda --large --json $(RESULTS)/chain-gpu.json
-	$(RUN) -m lava_torch.cli bench train --device cuda --json $(RESULTS)/train-gpu.json
+	$(BENCH) chain --device cuda --large --repeats 3 --json $(RESULTS)/chain-gpu.json
+	$(BENCH) balanced --device cuda --large --huge --repeats 3 --json $(RESULTS)/balanced-gpu.json
+	$(BENCH) sparse --device cuda --repeats 3 --json $(RESULTS)/sparse-gpu.json
+	$(BENCH) conv --device cuda --json $(RESULTS)/conv-gpu.json
+	$(BENCH) oxford --device cuda --json $(RESULTS)/oxford-gpu.json
+	$(BENCH) train --device cuda --json $(RESULTS)/train-gpu.json
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lava_torch.bench import chain, train
+import torch
+
+from lava_torch.bench import balanced, chain, conv, oxford, sparse, startup, train
 from lava_torch.bench.options import OneLineParser, positive
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import BenchError, Report, Row, Timing
@@ -17,7 +19,8 @@ from lava_torch.compiler.compile import available_device
 __all__ = ["BENCHMARKS", "BenchError", "Benchmark", "Report", "Row", "Timing", "main"]
 
 BENCHMARKS: dict[str, Benchmark] = {
-    benchmark.name: benchmark for benchmark in (chain.BENCHMARK, train.BENCHMARK)
+    module.BENCHMARK.name: module.BENCHMARK
+    for module in (chain, balanced, sparse, conv, oxford, train, startup)
 }
 
 
@@ -31,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     OSError : the JSON file cannot be written.
     """
     args = make_parser().parse_args(argv)
-    available_device(args.device)
+    device = available_device(args.device)
+    if device.index is not None:  # what a peer makes without naming a device goes there too
+        torch.accelerator.set_device_index(device.index)
     if args.json and not args.json.parent.is_dir():
         raise BenchError(f"--json {args.json}: there is no folder '{args.json.parent}'.")
     report = measure(BENCHMARKS[args.benchmark], args)
@@ -45,7 +50,11 @@ def main(argv: list[str] | None = None) -> int:
 def measure(benchmark: Benchmark, args: argparse.Namespace) -> Report:
     """Run one benchmark."""
     left_out = ("benchmark", "json")
-    settings = {name: value for name, value in vars(args).items() if name not in left_out}
+    settings = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(args).items()
+        if name not in left_out
+    }
     rows = benchmark.run(args)
     return Report(benchmark.name, benchmark.summary, benchmark.unit, settings, rows)
 
@@ -68,7 +77,10 @@ def _add_common_arguments(parser: argparse.ArgumentParser, benchmark: Benchmark)
     parser.add_argument("--device", default="cpu", help="such as cuda:0 (default: %(default)s)")
     parser.add_argument("--stepper", default="auto", help="default: %(default)s")
     parser.add_argument(
-        "--steps", type=positive, default=benchmark.steps, help="of a run (default: %(default)s)"
+        "--steps",
+        type=positive,
+        default=benchmark.steps,
+        help=f"of a run (default: {benchmark.steps or 'as the case needs'})",
     )
     parser.add_argument(
         "--repeats", type=positive, default=5, help="runs measured (default: %(default)s)"

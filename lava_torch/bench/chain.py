@@ -13,17 +13,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 import lava_torch as lt
+from lava_torch.bench import bandwidth
+from lava_torch.bench.eager import EagerLoop, fixed_lif, float_lif
 from lava_torch.bench.options import positive
+from lava_torch.bench.processes import ProcessRun
 from lava_torch.bench.registry import Benchmark
-from lava_torch.bench.report import OURS, BenchError, Row
+from lava_torch.bench.report import OURS, BenchError, Floor, Row
 from lava_torch.bench.timing import build, compare
 
 PRECISIONS = ("floating_pt", "fixed_pt")
 SIZES = (100, 1000)
 LARGE = 10_000
+#: Steps of a run: at most this, and fewer for networks of more than a thousand neurons a layer.
+STEPS, STEPS_OF_LAVA = 100_000, 1000
 ACTIVITY = 0.05
 #: The source's spikes come again after this many steps.
 PERIOD = 1000
@@ -50,6 +54,10 @@ class Network:
     @property
     def fixed(self) -> bool:
         return self.precision == "fixed_pt"
+
+
+def default_steps(n: int) -> int:
+    return max(min(STEPS, 10**11 // n**2), 1)
 
 
 def draw_network(n: int, precision: str, steps: int, seed: int) -> Network:
@@ -93,112 +101,113 @@ def lava_api() -> SimpleNamespace:
     )
 
 
-class ProcessChain:
+class Processes:
     """The network as Processes, of lava_torch or of Lava: whoever's classes `api` has."""
 
-    def __init__(self, api: SimpleNamespace, network: Network, run_cfg: Any, steps: int, kept: int):
-        self.steps = steps
-        self.run_cfg = run_cfg
-        self.condition = api.RunSteps(num_steps=steps)
-        source = api.RingBuffer(data=network.spikes)
-        first = api.LIF(shape=(network.n,), **network.first)
-        dense = api.Dense(weights=network.weights)
+    def __init__(self, api: SimpleNamespace, network: Network, kept: int):
+        self.source = api.RingBuffer(data=network.spikes)
+        self.first = api.LIF(shape=(network.n,), **network.first)
+        self.dense = api.Dense(weights=network.weights)
         self.second = api.LIF(shape=(network.n,), **network.second)
-        source.s_out.connect(first.a_in)
-        first.s_out.connect(dense.s_in)
-        dense.a_out.connect(self.second.a_in)
+        self.source.s_out.connect(self.first.a_in)
+        self.first.s_out.connect(self.dense.s_in)
+        self.dense.a_out.connect(self.second.a_in)
         self.monitor = api.Monitor()
         self.monitor.probe(self.second.s_out, kept)
 
-    def run(self) -> None:
-        self.second.run(condition=self.condition, run_cfg=self.run_cfg)
 
-    def spikes(self) -> np.ndarray:
-        """(steps, n), of the first run."""
-        return self.monitor.get_data()[self.second.name]["s_out"][: self.steps]
-
-    def close(self) -> None:
-        self.second.stop()
-
-
-class OurChain(ProcessChain):
+class OurChain(ProcessRun):
     """lava_torch, each run from time step 0."""
 
-    def __init__(self, network: Network, args: argparse.Namespace) -> None:
-        run_cfg = lt.Loihi2SimCfg(
-            select_tag=network.precision, device=args.device, stepper=args.stepper
+    def __init__(self, network: Network, steps: int, args: argparse.Namespace) -> None:
+        self.parts = Processes(OUR_API, network, kept=steps)
+        super().__init__(self.parts.second, steps, args, network.precision)
+
+    def spikes(self, steps: int) -> np.ndarray:
+        """(steps, n), the first of the last run."""
+        return self.buffer(self.parts.monitor, "record_0")[:steps].cpu().numpy()
+
+    def floor(self, network: Network) -> Floor:
+        """What a step has to read and write, at least."""
+        data, weights, u, record = (
+            self.buffer(process, var)
+            for process, var in (
+                (self.parts.source, "data"),
+                (self.parts.dense, "weights"),
+                (self.parts.first, "u"),
+                (self.parts.monitor, "record_0"),
+            )
         )
-        super().__init__(OUR_API, network, run_cfg, args.steps, kept=args.steps)
+        number = u.element_size()
+        row = network.n * weights.element_size()
+        layers = 2 * network.n * (2 * 2 * number + 1)  # u and v in and out, spikes out
+        between = network.n * (data.element_size() + 2 * number + 1 + 2 * record.element_size())
+        moved = first_layer_spikes(network) * row + layers + between
+        return bandwidth.floor(moved, network.n * row + moved, self.device, 1e6)
 
-    def reset(self) -> None:
-        self.second.runtime.reset()
 
-
-class LavaChain(ProcessChain):
+class LavaChain:
     """Lava, which runs on and on: it cannot be reset."""
 
-    def __init__(self, api: SimpleNamespace, network: Network, args: argparse.Namespace) -> None:
-        run_cfg = api.Loihi2SimCfg(select_tag=network.precision)
-        super().__init__(api, network, run_cfg, args.steps, kept=args.steps * (args.repeats + 1))
+    def __init__(
+        self, api: SimpleNamespace, network: Network, steps: int, args: argparse.Namespace
+    ) -> None:
+        self.work = min(steps, STEPS_OF_LAVA)
+        self.parts = Processes(api, network, kept=self.work * (args.repeats + 1))
+        self.run_cfg = api.Loihi2SimCfg(select_tag=network.precision)
+        self.condition = api.RunSteps(num_steps=self.work)
 
     def reset(self) -> None:
         """Nothing: the next run goes on where this one ended."""
 
+    def run(self) -> None:
+        self.parts.second.run(condition=self.condition, run_cfg=self.run_cfg)
 
-class TorchChain:
-    """The peer: the same network as a loop of eager torch, as one would write it by hand."""
+    def spikes(self, steps: int) -> np.ndarray:
+        return self.parts.monitor.get_data()[self.parts.second.name]["s_out"][:steps]
 
-    def __init__(self, network: Network, args: argparse.Namespace) -> None:
-        self.network = network
-        self.steps = args.steps
+    def close(self) -> None:
+        self.parts.second.stop()
+
+
+class TorchChain(EagerLoop):
+    """The same network as one would write it by hand."""
+
+    def __init__(self, network: Network, steps: int, args: argparse.Namespace) -> None:
+        self.network, self.limit, self.device = network, min(steps, PERIOD), args.device
         state = torch.int64 if network.fixed else torch.float32
         self.data = torch.tensor(network.spikes.T, dtype=state, device=args.device).contiguous()
         # In fixed point too: float32 holds every sum of these weights exactly.
         self.weights = torch.tensor(network.weights, dtype=torch.float32, device=args.device)
-        self.record = torch.zeros(self.steps, network.n, dtype=state, device=args.device)
-        self.reset()
+        self.record = torch.zeros(self.limit, network.n, dtype=state, device=args.device)
 
     def reset(self) -> None:
         self.state = [torch.zeros_like(self.record[0]) for _ in range(5)]
 
-    @torch.no_grad()
-    def run(self) -> None:
+    def advance(self, steps: int) -> None:
         step = fixed_lif if self.network.fixed else float_lif
         u1, v1, arriving, u2, v2 = self.state
-        for t in range(self.steps):
+        for t in range(steps):
             s1, u1, v1 = step(self.data[t % len(self.data)], u1, v1, **self.network.first)
             s2, u2, v2 = step(arriving, u2, v2, **self.network.second)
             arriving = (self.weights @ s1.to(self.weights.dtype)).to(u1.dtype)
             self.record[t] = s2
         self.state = [u1, v1, arriving, u2, v2]
 
-    def spikes(self) -> np.ndarray:
-        return self.record.cpu().numpy()
+    def spikes(self, steps: int) -> np.ndarray:
+        return self.record[:steps].cpu().numpy()
 
 
-def float_lif(
-    a_in: Tensor, u: Tensor, v: Tensor, du: float, dv: float, bias_mant: float, vth: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    u = u * (1 - du) + a_in
-    v = v * (1 - dv) + u + bias_mant
-    s = v > vth
-    return s.to(v.dtype), u, torch.where(s, 0, v)
-
-
-def fixed_lif(
-    a_in: Tensor, u: Tensor, v: Tensor, du: int, dv: int, bias_mant: int, bias_exp: int, vth: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    u = _decay(u, 4095 - du) + (a_in << 6)
-    u = torch.where(u > 2**23, u - 2**24, u)
-    u = torch.where(u <= -(2**23), u + 2**24, u)
-    v = _decay(v, 4096 - dv) + u + (bias_mant << bias_exp)
-    v = v.clamp(1 - 2**23, 2**23 - 1)
-    s = v > vth << 6
-    return s.to(v.dtype), u, torch.where(s, 0, v)
-
-
-def _decay(x: Tensor, factor: int) -> Tensor:
-    return x.sign() * ((x.abs() * factor) >> 12)
+def first_layer_spikes(network: Network) -> float:
+    """How many neurons of the first layer spike in a step: it depends on the source alone."""
+    step = fixed_lif if network.fixed else float_lif
+    data = torch.tensor(network.spikes.T, dtype=torch.int64 if network.fixed else torch.float32)
+    u = v = torch.zeros_like(data[0])
+    total = 0
+    for row in data:
+        s, u, v = step(row, u, v, **network.first)
+        total += int(s.sum())
+    return total / len(data)
 
 
 def run(args: argparse.Namespace) -> list[Row]:
@@ -211,22 +220,32 @@ def run(args: argparse.Namespace) -> list[Row]:
 
 
 def run_case(makers: dict[str, Any], n: int, precision: str, args: argparse.Namespace) -> Row:
-    network = draw_network(n, precision, args.steps, args.seed)
-    makers = {name: partial(make, network=network, args=args) for name, make in makers.items()}
+    steps = args.steps or default_steps(n)
+    network = draw_network(n, precision, steps, args.seed)
+    given = {"network": network, "steps": steps, "args": args}
+    makers = {name: partial(make, **given) for name, make in makers.items()}
     with ExitStack() as stack:
         made, build_ms = build(makers, args.device, stack)
-        counts = check_spikes(made, network)
-        timings = compare(made, args.repeats, args.device, per_ms=1000 / args.steps)
-    facts = {"spikes/step": counts[OURS] / args.steps}
-    return Row({"n": n, "precision": precision}, timings, build_ms, facts)
+        check_spikes(made, network)
+        ours = made[OURS]
+        facts = {"spikes/step": float(ours.spikes(steps).sum(dtype=np.int64)) / steps}
+        timings = compare(made, args.repeats, args.device, scale=1000)
+        facts["run of 1 step, us"] = ours.short_run_us()
+        floor = ours.floor(network)
+    case = {"n": n, "precision": precision, "steps": steps}
+    return Row(case, timings, build_ms, facts, floor)
 
 
-def check_spikes(made: dict[str, Any], network: Network) -> dict[str, int]:
-    """How often the second layer spiked, by contender; in fixed point all must agree."""
-    counts = {name: int(contender.spikes().sum()) for name, contender in made.items()}
-    if network.fixed and len(set(counts.values())) > 1:
-        raise BenchError(f"the contenders do not compute the same: spikes in all, {counts}.")
-    return counts
+def check_spikes(made: dict[str, Any], network: Network) -> None:
+    """BenchError unless, in fixed point, all agree on the second layer's spikes in the steps that
+    all of them ran. In floating point a sum depends on its order, and in time a spike does too."""
+    common = min(contender.work for contender in made.values())
+    spikes = {name: contender.spikes(common) for name, contender in made.items()}
+    if network.fixed and any(np.any(found != spikes[OURS]) for found in spikes.values()):
+        counts = {name: int(found.sum()) for name, found in spikes.items()}
+        raise BenchError(
+            f"the contenders do not compute the same: spikes in the first {common} steps, {counts}."
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -238,7 +257,7 @@ BENCHMARK = Benchmark(
     name="chain",
     summary="source -> LIF(n) -> Dense(n, n) -> LIF(n) -> Monitor, process.run(RunSteps(steps))",
     unit="us/step",
-    steps=1000,
+    steps=None,
     peers=("lava",),
     add_arguments=add_arguments,
     run=run,

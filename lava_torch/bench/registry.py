@@ -18,7 +18,7 @@ class Benchmark:
     name : what the command line calls it.
     summary : one line, which the report begins with.
     unit : the unit of its timings.
-    steps : time steps of a run, unless `--steps` says other.
+    steps : time steps of a run, unless `--steps` says other; None: it depends on the case.
     peers : what `--vs` may add to the peer that is always measured.
     add_arguments : adds its own options to the parser.
     run : measures. Its argument has the common options (`device`, `stepper`, `steps`, `repeats`,
@@ -28,7 +28,7 @@ class Benchmark:
     name: str
     summary: str
     unit: str
-    steps: int
+    steps: int | None
     peers: tuple[str, ...]
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], list[Row]]

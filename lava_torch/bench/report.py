@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,22 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """The least that the work can take: what it has to read and write, at copy bandwidth.
+
+    Attributes
+    ----------
+    value : in the report's unit.
+    moved : bytes that a step (a run, an event: what the unit counts) has to move.
+    bandwidth : of copies within as much memory as the work goes over, in bytes a second.
+    """
+
+    value: float
+    moved: float
+    bandwidth: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One case of a benchmark.
 
@@ -46,19 +62,25 @@ class Row:
     ----------
     case : what distinguishes it, such as {"n": 100, "precision": "fixed_pt"}.
     timings : by contender, "lava_torch" first, then its peers.
-    build_ms : by contender, what making, compiling and first running the network took,
+    build_ms : by contender, what making and compiling the network and its first step took,
         apart from the timings.
     facts : what else was counted, such as spikes a step.
+    floor : what lava_torch's timing cannot go below.
     """
 
     case: dict[str, Any]
     timings: dict[str, Timing]
     build_ms: dict[str, float]
     facts: dict[str, float] = field(default_factory=dict)
+    floor: Floor | None = None
 
     def ratio(self, peer: str) -> float:
         """lava_torch's median over the peer's: below 1, lava_torch is faster."""
         return self.timings[OURS].median / self.timings[peer].median
+
+    @property
+    def ratio_to_floor(self) -> float | None:
+        return self.timings[OURS].median / self.floor.value if self.floor else None
 
     def as_dict(self) -> dict[str, Any]:
         peers = [name for name in self.timings if name != OURS]
@@ -68,6 +90,7 @@ class Row:
             "ratio_to": {name: self.ratio(name) for name in peers},
             "build_ms": self.build_ms,
             "facts": self.facts,
+            "floor": self.floor and {**asdict(self.floor), "ratio": self.ratio_to_floor},
         }
 
 
@@ -98,18 +121,26 @@ class Report:
         """Write `as_dict()` as JSON; OSError if the file cannot be written."""
         path.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
 
+    def _beside(self) -> str:
+        build = any(row.build_ms for row in self.rows)
+        floor = any(row.floor for row in self.rows)
+        return ("; build (make, compile, first step) in ms, beside" if build else "") + (
+            "; floor: bytes that must move / copy bandwidth" if floor else ""
+        )
+
     def text(self) -> str:
         """The report for a terminal."""
         machine = environment.machine()
         gpus = ", ".join(machine.gpus) or "no GPU"
         names = [f"{name} {value}" for name, value in environment.versions().items()]
-        options = [f"{name} {value}" for name, value in self.settings.items()]
+        given = {name: value for name, value in self.settings.items() if value is not None}
+        options = [f"{name} {value}" for name, value in given.items()]
         head = [
             f"{self.benchmark}: {self.summary}",
             f"{machine.cpu}, cores {machine.cores}, threads {machine.threads}, {gpus}",
             ", ".join(names),
             ", ".join(options),
-            f"medians in {self.unit}; build (make, compile, first run) in ms, beside",
+            f"medians in {self.unit}{self._beside()}",
         ]
         cells = [_cells(row) for row in self.rows]
         columns = list(dict.fromkeys(name for row in cells for name in row))
@@ -122,7 +153,12 @@ def _cells(row: Row) -> dict[str, str]:
     for name, timing in row.timings.items():
         cells[name] = _number(timing.median)
         if name != OURS:
-            cells[f"/ {name}"] = f"{row.ratio(name):.2f}x"
+            cells[f"/ {name}"] = _number(row.ratio(name), 3) + "x"
+    if row.floor:
+        cells |= {
+            "floor": _number(row.floor.value),
+            "/ floor": _number(row.ratio_to_floor, 3) + "x",
+        }
     cells |= {f"build {name}": _number(value) for name, value in row.build_ms.items()}
     return cells | {name: _number(value) for name, value in row.facts.items()}
 
@@ -136,8 +172,8 @@ def table(rows: Sequence[Sequence[str]], align: Callable[[str, int], str] = str.
     ]
 
 
-def _number(value: float) -> str:
-    """Four significant digits, without an exponent."""
-    if value == 0 or abs(value) >= 1000:
+def _number(value: float, digits: int = 4) -> str:
+    """That many significant digits, without an exponent."""
+    if value == 0 or abs(value) >= 10 ** (digits - 1):
         return f"{value:.0f}"
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import lava_torch as lt
+from lava_torch.bench import bandwidth
 from lava_torch.bench.options import positive
 from lava_torch.bench.registry import Benchmark
-from lava_torch.bench.report import OURS, Row
+from lava_torch.bench.report import OURS, Floor, Row
 from lava_torch.bench.timing import build, compare
 
 INPUTS, HIDDEN, CLASSES = 64, 256, 10
@@ -32,6 +33,7 @@ class Trainer(ABC):
 
     def __init__(self, args: argparse.Namespace) -> None:
         rng = np.random.default_rng(args.seed)
+        self.work = 1
         self.dtype = getattr(torch, args.dtype)
         spikes = rng.random((args.steps, args.batch, INPUTS)) < ACTIVITY
         self.x = torch.tensor(spikes, dtype=self.dtype, device=args.device)
@@ -133,8 +135,17 @@ def run(args: argparse.Namespace) -> list[Row]:
     makers = {OURS: partial(OurTrainer, args), "torch": partial(TorchTrainer, args)}
     with ExitStack() as stack:
         made, build_ms = build(makers, args.device, stack)
-        timings = compare(made, args.repeats, args.device, per_ms=1)
-    return [Row({"batch": args.batch, "steps": args.steps}, timings, build_ms)]
+        timings = compare(made, args.repeats, args.device, scale=1)
+    case = {"batch": args.batch, "steps": args.steps}
+    return [Row(case, timings, build_ms, floor=floor(args))]
+
+
+def floor(args: argparse.Namespace) -> Floor:
+    """What the passes have to move: inputs read in both, and each layer's voltages and spikes
+    written in the first and read in the second. (Their arithmetic may well take longer.)"""
+    numbers = 2 * args.steps * args.batch * (INPUTS + 2 * (HIDDEN + CLASSES))
+    moved = numbers * getattr(torch, args.dtype).itemsize
+    return bandwidth.floor(moved, moved / 2, args.device, 1e3)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
