@@ -55,6 +55,7 @@ bench: $(READY)
 	@mkdir -p $(RESULTS)
 	$(BENCH) chain --large --json $(RESULTS)/chain-cpu.json $(ARGS)
 	$(BENCH) balanced --large $(if $(LAVA_TORCH_BRIAN2_PYTHON),--vs brian2) --json $(RESULTS)/balanced-cpu.json
+	$(BENCH) balanced --large --threads 2 --json $(RESULTS)/balanced-cpu-2-threads.json
 	$(BENCH) sparse --compile --json $(RESULTS)/sparse-cpu.json
 	$(BENCH) conv --json $(RESULTS)/conv-cpu.json
 	$(BENCH) oxford --json $(RESULTS)/oxford-cpu.json

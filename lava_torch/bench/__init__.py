@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         torch.accelerator.set_device_index(device.index)
     if args.json and not args.json.parent.is_dir():
         raise BenchError(f"--json {args.json}: there is no folder '{args.json.parent}'.")
+    torch.set_num_threads(args.threads)
     report = measure(BENCHMARKS[args.benchmark], args)
     print(report.text())
     if args.json:
@@ -84,6 +85,12 @@ def _add_common_arguments(parser: argparse.ArgumentParser, benchmark: Benchmark)
     )
     parser.add_argument(
         "--repeats", type=positive, default=5, help="runs measured (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        help="of torch, and the most that the table stepper may use (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the network (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
