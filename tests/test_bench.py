@@ -318,3 +318,22 @@ def test_table_aligns():
 def test_on_a_gpu(argv, capsys):
     assert bench.main([*argv, "--device", "cuda"]) == 0
     assert torch.cuda.get_device_name() in capsys.readouterr().out
+
+
+def test_profile_names_the_operations_and_adds_up(capsys):
+    from lava_torch.bench.chain import OurChain, draw_network
+    from lava_torch.bench.profile import by_row
+
+    args = argparse.Namespace(device="cpu", stepper="table")
+    ours = OurChain(draw_network(20, "fixed_pt", 50, 0), 50, args)
+    try:
+        ours.start()
+        ours.run()
+        spikes = ours.spikes(50)
+        profile = by_row(ours)
+        assert (ours.spikes(50) == spikes).all(), "profiled steps are steps"
+    finally:
+        ours.close()
+    names = [name.partition(".")[2] for name in profile]
+    assert names == ["lif_fixed", "lif_fixed", "record", "compact", "dense"]
+    assert all(value >= 0 for value in profile.values()) and sum(profile.values()) > 0

@@ -18,6 +18,7 @@ from lava_torch.bench import bandwidth, brian2_peer
 from lava_torch.bench.eager import EagerLoop, float_lif
 from lava_torch.bench.options import positive, probability
 from lava_torch.bench.processes import ProcessRun
+from lava_torch.bench.profile import by_row
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, BenchError, Floor, Row
 from lava_torch.bench.startup import run_python
@@ -163,9 +164,11 @@ def run_case(case: Case, args: argparse.Namespace, python: str | None) -> Row:
         made, build_ms = build(makers, args.device, stack)
         theirs = check_spikes(made, spikes)
         timings = compare(made, args.repeats, args.device, scale=1000)
+        profile = by_row(made[OURS])
     facts, floor = describe(network, spikes, timings[OURS].median, args.device)
     case_of_row = {"n": case.n, "p": round(case.p, 4), "steps": case.steps}
-    return Row(case_of_row, timings, build_ms, facts | theirs | built(case, args), floor)
+    facts |= theirs | built(case, args)
+    return Row(case_of_row, timings, build_ms, facts, floor, profile)
 
 
 def recorded_spikes(network: Network, args: argparse.Namespace) -> Tensor:

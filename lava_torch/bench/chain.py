@@ -19,6 +19,7 @@ from lava_torch.bench import bandwidth
 from lava_torch.bench.eager import EagerLoop, fixed_lif, float_lif
 from lava_torch.bench.options import positive
 from lava_torch.bench.processes import ProcessRun
+from lava_torch.bench.profile import by_row
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, BenchError, Floor, Row
 from lava_torch.bench.timing import build, compare
@@ -231,9 +232,9 @@ def run_case(makers: dict[str, Any], n: int, precision: str, args: argparse.Name
         facts = {"spikes/step": float(ours.spikes(steps).sum(dtype=np.int64)) / steps}
         timings = compare(made, args.repeats, args.device, scale=1000)
         facts["run of 1 step, us"] = ours.short_run_us()
-        floor = ours.floor(network)
+        floor, profile = ours.floor(network), by_row(ours)
     case = {"n": n, "precision": precision, "steps": steps}
-    return Row(case, timings, build_ms, facts, floor)
+    return Row(case, timings, build_ms, facts, floor, profile)
 
 
 def check_spikes(made: dict[str, Any], network: Network) -> None:

@@ -16,6 +16,7 @@ from lava_torch.bench import bandwidth
 from lava_torch.bench.eager import EagerLoop
 from lava_torch.bench.options import positive, probability
 from lava_torch.bench.processes import ProcessRun
+from lava_torch.bench.profile import by_row
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, BenchError, Floor, Row
 from lava_torch.bench.timing import build, compare
@@ -110,11 +111,12 @@ def run_case(drawn: Drawn, args: argparse.Namespace) -> Row:
         check_sums(made[OURS], made["conv2d"], steps)
         timings = compare(made, args.repeats, args.device, scale=1000)
         events = drawn.events()
-        floor = made[OURS].floor(events)
+        floor, profile = made[OURS].floor(events), by_row(made[OURS])
     facts = {"events/step": events}
     if events:
         facts["ns/event"] = timings[OURS].median * 1e3 / events
-    return Row({"activity": drawn.activity, "steps": steps}, timings, build_ms, facts, floor)
+    case = {"activity": drawn.activity, "steps": steps}
+    return Row(case, timings, build_ms, facts, floor, profile)
 
 
 def check_sums(ours: OurConv, peer: TorchConv, steps: int) -> None:

@@ -20,6 +20,7 @@ import lava_torch as lt
 from lava_torch.bench import bandwidth
 from lava_torch.bench.eager import EagerLoop, fixed_lif
 from lava_torch.bench.processes import ProcessRun
+from lava_torch.bench.profile import by_row
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import OURS, BenchError, Floor, Row
 from lava_torch.bench.timing import build, compare
@@ -161,9 +162,9 @@ def run(args: argparse.Namespace) -> list[Row]:
             check_output(name, contender.output(contender.work), case)
         hidden = float(made["torch"].hidden) / made["torch"].work
         timings = compare(made, args.repeats, args.device, scale=1000)
-        floor = made[OURS].floor(case, hidden)
+        floor, profile = made[OURS].floor(case, hidden), by_row(made[OURS])
     facts = {"a run, ms": timings[OURS].median * args.steps / 1e3}
-    return [Row({"steps": args.steps}, timings, build_ms, facts, floor)]
+    return [Row({"steps": args.steps}, timings, build_ms, facts, floor, profile)]
 
 
 def check_output(name: str, output: np.ndarray, case: Case) -> None:

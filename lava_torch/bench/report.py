@@ -66,6 +66,7 @@ class Row:
         apart from the timings.
     facts : what else was counted, such as spikes a step.
     floor : what lava_torch's timing cannot go below.
+    profile : microseconds a step of each operation, where the table ran it.
     """
 
     case: dict[str, Any]
@@ -73,6 +74,7 @@ class Row:
     build_ms: dict[str, float]
     facts: dict[str, float] = field(default_factory=dict)
     floor: Floor | None = None
+    profile: dict[str, float] = field(default_factory=dict)
 
     def ratio(self, peer: str) -> float:
         """lava_torch's median over the peer's: below 1, lava_torch is faster."""
@@ -91,6 +93,7 @@ class Row:
             "build_ms": self.build_ms,
             "facts": self.facts,
             "floor": self.floor and {**asdict(self.floor), "ratio": self.ratio_to_floor},
+            "profile_us": self.profile,
         }
 
 
@@ -145,7 +148,18 @@ class Report:
         cells = [_cells(row) for row in self.rows]
         columns = list(dict.fromkeys(name for row in cells for name in row))
         rows = [columns, *([row.get(name, "-") for name in columns] for row in cells)]
-        return "\n".join([*head, "", *table(rows)])
+        profiles = [_profile(row) for row in self.rows if row.profile]
+        return "\n".join([*head, "", *table(rows), *(["", *profiles] if profiles else [])])
+
+
+def _profile(row: Row) -> str:
+    """Where a step's time goes, in one line."""
+    case = ", ".join(f"{name} {value}" for name, value in row.case.items())
+    total = sum(row.profile.values())
+    parts = (
+        f"{name} {_number(value, 3)} ({value / total:.0%})" for name, value in row.profile.items()
+    )
+    return f"profile of {case}, us: {', '.join(parts)}"
 
 
 def _cells(row: Row) -> dict[str, str]:
