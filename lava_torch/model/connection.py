@@ -33,8 +33,9 @@ class ConnectionModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
-    #: Whether `linear` multiplies by every weight, spike or not: as fast at any activity.
-    every_weight: ClassVar[bool] = False
+    #: The share of active inputs above which `linear`, which multiplies by every weight, is faster
+    #: than a visit to those of the active ones; None: never.
+    crossover: ClassVar[float | None] = None
 
     def setup(self) -> None:
         # Smooth spikes, for gradients that finite differences check, are numbers between 0 and 1.

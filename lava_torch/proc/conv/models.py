@@ -41,7 +41,8 @@ class ConvModel(ConnectionModel):
     )
     trainable = ("weight",)
     traceable = ("a_buf",)
-    every_weight = True
+    #: By `lava-torch bench conv --stepper layers` beside the table.
+    crossover = 0.2
     #: Vars that the shapes of the network depend on.
     geometry = ("kernel_size", "padding", "stride", "dilation", "groups")
 

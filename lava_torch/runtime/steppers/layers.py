@@ -19,9 +19,6 @@ from lava_torch.runtime.steppers.stepped import SteppedPart
 
 #: The most steps a chunk: more gain nothing, and a run is to end soon after it is asked to.
 STEPS = 1024
-#: The share of active inputs above which a product with all weights is faster than a visit to those
-#: of the active ones: `lava-torch bench sparse` measures it.
-CROSSOVER = 0.5
 #: The most that the messages and trajectories of a chunk take, in bytes.
 BYTES = 64 << 20
 
@@ -66,14 +63,14 @@ class LayersStepper(Stepper):
     def pays(cls, network: Network) -> bool:
         """Whether it is known before a run that so many inputs are active that it beats the table:
         what spikes has to be told by a source, and is taken to be silent otherwise."""
-        weights = active = 0.0
+        weights = gained = 0.0
         for model in network.models.values():
-            if isinstance(model, ConnectionModel) and model.every_weight:
+            if isinstance(model, ConnectionModel) and model.crossover is not None:
                 size = max(getattr(model, name).numel() for name in model.trainable)
                 known = [s.activity(port) or 0.0 for s, port in model.senders("s_in")]
                 weights += size
-                active += size * max(known, default=0.0)
-        return active > CROSSOVER * weights and cls.suits(network)
+                gained += size * max(known, default=0.0) / model.crossover
+        return gained > weights and cls.suits(network)
 
     @torch.no_grad()
     def advance(self, steps: int, control: Control) -> int:
