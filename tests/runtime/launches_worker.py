@@ -17,7 +17,7 @@ import lava_torch as lt
 from lava_torch.compiler.plan import make_plan
 from lava_torch.runtime.steppers.launches import Launches
 
-STEPS = 6
+STEPS = 4
 
 
 def launched(name: str, tag: str, batch: int | None) -> dict[str, Tensor]:
