@@ -288,6 +288,7 @@ class _ModelRows:
 
     def outermost(self, name: str) -> Tensor:
         value = getattr(self.model, name)
+        _check_shape(self.model, name, value, self.planner.network.clock.batch_size)
         _put(self.model, name, value, outermost_last)
         return getattr(self.model, name).detach().movedim(-1, 0)
 
@@ -330,10 +331,27 @@ def _index(view: View, numbers: Tensor) -> Tensor:
 
 
 def _rows_of_var(model: TorchProcessModel, name: str, batch_size: int | None) -> Tensor:
+    _check_shape(model, name, getattr(model, name), batch_size)
     _put(model, name, getattr(model, name), _by_rows)
     value = getattr(model, name).detach()
     batched = batch_size is not None and not model.is_shared(name)
     return value.view(value.shape[0] if batched else 1, -1)
+
+
+def _check_shape(
+    model: TorchProcessModel, name: str, value: Tensor, batch_size: int | None
+) -> None:
+    """Refuse a tensor that was put in a Var's place and has another shape: rows go by the Var's."""
+    known = model._inits.get(name)
+    if known is None or name in model.sparse or known[1] == (1,):
+        return
+    batched = batch_size is not None and not model.is_shared(name)
+    wanted = (batch_size, *known[1]) if batched else tuple(known[1])
+    if tuple(value.shape) not in (wanted, (batch_size, *known[1])) and value.numel():
+        raise ValueError(
+            f"{model.label(name)} was replaced by a tensor of shape {tuple(value.shape)}; it must "
+            f"be {wanted}. Assign one of that shape, or use set()."
+        )
 
 
 def _by_rows(value: Tensor) -> Tensor:

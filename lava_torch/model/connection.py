@@ -218,6 +218,8 @@ class DelayConnectionModel(ConnectionModel):
 
     def add_rows(self, rows: Rows, exponent: int) -> None:
         """Rows that add what arrives to the ring; `sum_row` makes the first of them."""
+        # They may have been replaced since they were set, and name slots of the ring.
+        self.check("delays", self.delays.cpu().numpy())
         ring = self._ring(rows)
         if exponent == 0:
             rows.add(self.sum_row(rows, ring))

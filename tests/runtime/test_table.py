@@ -152,6 +152,42 @@ class TestAddresses:
         assert not chain.lif.v.get().any() and not chain.sink.data.get().any()
 
 
+class TestWhatDoesNotFit:
+    """Tensors put in a Var's place that compiled rows would read or write beyond."""
+
+    @pytest.mark.parametrize(
+        ("process", "var", "value", "words"),
+        [
+            ("dense", "weights", torch.zeros(2, 2), r"'weights' of Process 'dense'.*\(2, 2\)"),
+            ("dense", "a_buff", torch.zeros(2), r"'a_buff' of Process 'dense'.*\(2,\)"),
+            ("lif", "v", torch.zeros(3), r"'lif': Var 'v' has 3 elements"),
+            ("lif", "bias_mant", torch.zeros(4), r"'lif': Var 'bias_mant' has 4 elements"),
+            ("sink", "data", torch.zeros(5, 2), r"'data' of Process 'sink'.*\(5, 2\)"),
+        ],
+    )
+    def test_is_refused_before_a_step(self, make_chain, process, var, value, words):
+        chain = make_chain()
+        chain.lif.run(lt.RunSteps(2), run_cfg=chain.cfg(stepper="table"))
+        model = chain.lif.runtime.network.get_submodule(process)
+        kept = getattr(model, var)
+        model._buffers[var] = value
+        with pytest.raises(RuntimeError, match=words):
+            chain.lif.run(lt.RunSteps(1))
+        model._buffers[var] = kept
+        chain.lif.run(lt.RunSteps(1))
+        assert chain.lif.runtime.time_step == 3
+
+    def test_delays_beyond_the_ring(self):
+        dense = lt.DelayDense(weights=np.ones((3, 3)), delays=1, max_delay=2, name="late")
+        lif = lt.LIF(shape=(3,))
+        dense.a_out.connect(lif.a_in)
+        lif.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg(stepper="table"))
+        dense.model.delays = torch.full((3, 3), 9, dtype=torch.uint8)
+        with pytest.raises(RuntimeError, match="'delays' of Process 'late'"):
+            lif.run(lt.RunSteps(1))
+        lif.stop()
+
+
 class TestControl:
     def test_pause_and_resume_lose_nothing(self, make_chain):
         chain, whole = make_chain(fixed=True, steps=7), make_chain(fixed=True, steps=7)

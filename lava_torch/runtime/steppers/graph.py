@@ -7,6 +7,7 @@ from collections import deque
 
 import torch
 
+from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.plan import make_plan, plan_obstacle, signature
 from lava_torch.kernels.table import Control
@@ -59,6 +60,11 @@ class GraphStepper(Stepper):
         deterministic = torch.are_deterministic_algorithms_enabled()
         if self._signature == (deterministic, *signature(self.network)):
             return
+        reason = self.obstacle(self.network)
+        if reason is not None:
+            raise CompileError(
+                f"Stepper '{self.name}' cannot run the network as it is now: {reason}."
+            )
         with torch.inference_mode(False):
             self._plan = make_plan(self.network)
             launches = Launches(self._plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.plan import Plan, make_plan, plan_obstacle, signature
 from lava_torch.kernels.table import Control, Program, RowFailed
@@ -58,6 +59,11 @@ class TableStepper(Stepper):
         """Make the table, if there is none or a tensor has moved since."""
         if self._signature is not None and self._signature == signature(self.network):
             return
+        reason = self.obstacle(self.network)
+        if reason is not None:
+            raise CompileError(
+                f"Stepper '{self.name}' cannot run the network as it is now: {reason}."
+            )
         with torch.inference_mode(False):
             plan = make_plan(self.network)
             self._compile(plan)
