@@ -9,6 +9,7 @@ import platform
 import stat
 import sys
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,9 @@ _PACKAGE = "lava_torch_generated"
 
 # numba recompiles a file whose modification time changes, so every writer gives the same one.
 _MODIFIED = 1_577_836_800
+
+# Networks may be compiled on several threads at once.
+_loading = threading.RLock()
 
 
 def cache_folder() -> Path:
@@ -103,16 +107,23 @@ def write(stem: str, text: str) -> Path:
 
 
 def load(stem: str, text: str) -> ModuleType:
-    """The module that `text` is, imported from the cache folder."""
+    """The module that `text` is, imported from the cache folder, by one thread at a time."""
     path = write(stem, text)
-    loaded = sys.modules.get(f"{_PACKAGE}.{path.stem}")
-    if loaded is not None:
-        return loaded
+    with _loading:
+        loaded = sys.modules.get(f"{_PACKAGE}.{path.stem}")
+        return _imported(path) if loaded is None else loaded
+
+
+def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"{_PACKAGE}.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     # numba pickles by module name what it caches, and finds globals of the module there.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # what is half a module must not be found again
+        del sys.modules[spec.name]
+        raise
     return module

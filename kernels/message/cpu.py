@@ -24,7 +24,7 @@ def accumulate(x, out, thread, threads):
     low, high = share(out.shape[0], thread, threads)
     x, out = x[low:high], out[low:high]
     for i in range(out.shape[0]):
-        out[i] += x[i]
+        out[i] += out.dtype.type(x[i])
 
 
 @njit(**OPTIONS)

@@ -89,7 +89,10 @@ class CSR:
 
     def to_scipy(self, values: np.ndarray | None = None) -> scipy.sparse.csr_matrix:
         """The same as scipy's CSR (post, pre), rows by postsynaptic neuron."""
-        values = self.values.detach().cpu().numpy() if values is None else values
+        if values is None:
+            held = self.values.detach().cpu()
+            # NumPy has no bfloat16.
+            values = (held.float() if held.dtype == torch.bfloat16 else held).numpy()
         indptr, indices = self.indptr.cpu().numpy(), self.indices.cpu().numpy().astype(np.int32)
         return scipy.sparse.csc_matrix((values, indices, indptr), shape=self.shape).tocsr()
 

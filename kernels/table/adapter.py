@@ -31,6 +31,9 @@ _POINTERS = {
     torch.float64: "float64",
 }
 
+#: The arguments that may be float16: weights, see `lava_torch.kernels.spike.cpu.weight`.
+HALF = {"values", "weights"}
+
 _HEADER = """\
 # {origin}
 from numba import carray, cfunc
@@ -83,7 +86,11 @@ def source(kinds: Sequence[tuple[Any, ...]], definition: str, origin: str) -> st
 
 def make(op: Any, args: Sequence[Argument]) -> Any:
     """The adapter of an operation for arguments of these kinds: a numba cfunc with an `address`."""
-    return _make(op, tuple(kind_of(argument) for argument in args))
+    kinds = tuple(kind_of(argument) for argument in args)
+    half = [name for name, kind in zip(op.arguments, kinds, strict=True) if torch.float16 in kind]
+    if not set(half) <= HALF:
+        raise TypeError(f"{op.name} cannot compute with float16 on a CPU: {half}. Use float32.")
+    return _make(op, kinds)
 
 
 @cache

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lava_torch.kernels.op import Row
@@ -33,6 +34,8 @@ class Program:
     """
 
     def __init__(self, rows: Sequence[Row], clock: Tensor, threads: int | None = None) -> None:
+        if clock.dtype != torch.int64 or clock.numel() != 1:
+            raise TypeError(f"the clock is int64 of one element; got {clock.dtype} {clock.shape}.")
         self.rows = tuple(rows)
         self.clock = clock
         self._adapters = [adapter.make(row.op, row.args) for row in rows]
@@ -106,13 +109,21 @@ def _run_together(
         for other in others:
             other.start()
             started.append(other)
+        run(0)
     except RuntimeError:  # the system gives no more threads: let the others go, and go on alone
-        control.release()
-        for other in started:
-            other.join()
+        _release(control, started)
         control.begin()
         loop.run(table, steps, control.address, clock)
         return
-    run(0)
+    except BaseException:  # Ctrl-C: they would wait for this one for ever
+        _release(control, others)
+        raise
     for other in others:
         other.join()
+
+
+def _release(control: Control, waiting: list[threading.Thread]) -> None:
+    control.release()
+    for other in waiting:
+        if other.is_alive():
+            other.join()

@@ -13,7 +13,7 @@ from lava_torch.compiler.network import Network
 from lava_torch.compiler.wiring import Key, Wire
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.op import Row
-from lava_torch.model.rows import Events, Message, rows_method
+from lava_torch.model.rows import Events, Message, rows_method, sum_dtype
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.model.values import outermost_last
 from lava_torch.model.view import View
@@ -212,11 +212,16 @@ class _ModelRows:
         size = prod(self.model.binding.in_shapes[port])
         if len(found) == 1 and self._fits(found[0].dtype):
             return found[0]
-        total = self.scratch((self.batch, size), self.model.compute_dtype)
+        dtype = sum_dtype([part.dtype for part in found], self.model.compute_dtype)
+        total = self.scratch((self.batch, size), dtype)
         for i, part in enumerate(found):
             op = message.COPY if i == 0 else message.ACCUMULATE
             self.add(op.on(part.view(-1), total.view(-1)))
-        return total
+        if dtype == self.model.compute_dtype:
+            return total
+        whole = self.scratch((self.batch, size), self.model.compute_dtype)
+        self.add(message.COPY.on(total.view(-1), whole.view(-1)))
+        return whole
 
     def _fits(self, dtype: torch.dtype) -> bool:
         """Whether the model's rows can read a message of this dtype as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -167,8 +167,11 @@ class FixedConnectionModel(ConnectionModel):
             raise self.refuse("sign_mode", given, f"one of {list(SignMode)}") from None
 
     def _whole(self, name: str, value: int, low: int, high: int) -> int:
-        self.check_range(name, np.asarray(value), low, high)
-        return int(value)
+        number = np.asarray(value)
+        if number.size != 1:
+            raise self.refuse(name, number, f"one whole number in [{low}, {high}]")
+        self.check_range(name, number, low, high)
+        return int(number.item())
 
 
 class DelayConnectionModel(ConnectionModel):
@@ -180,6 +183,31 @@ class DelayConnectionModel(ConnectionModel):
     shared = ("weights", "delays", "num_message_bits")
     #: The largest delay that the precision has.
     longest: int | None = None
+
+    def setup(self) -> None:
+        super().setup()
+        self._looked_at: tuple[Tensor, int | None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The tensors of a copy count their versions anew.
+        return {**vars(self), "_looked_at": None}
+
+    def row_key(self) -> tuple:
+        return (*super().row_key(), version(self.delays))
+
+    def checked_delays(self) -> Tensor:
+        """The delays, which name slots of the ring: looked into again when they were replaced or
+        written to, other than by `set`.
+
+        Raises VarValueError where one is out of range.
+        """
+        delays = self.delays
+        now = version(delays)
+        seen = self._looked_at
+        if seen is None or seen[0] is not delays or seen[1] != now or now is None:
+            self.check("delays", delays.cpu().numpy())
+            self._looked_at = (delays, now)
+        return delays
 
     def bind(self, binding, inits, shapes) -> None:
         self.slots = shapes["a_buff"][-1]
@@ -218,8 +246,6 @@ class DelayConnectionModel(ConnectionModel):
 
     def add_rows(self, rows: Rows, exponent: int) -> None:
         """Rows that add what arrives to the ring; `sum_row` makes the first of them."""
-        # They may have been replaced since they were set, and name slots of the ring.
-        self.check("delays", self.delays.cpu().numpy())
         ring = self._ring(rows)
         if exponent == 0:
             rows.add(self.sum_row(rows, ring))
@@ -244,6 +270,11 @@ class DelayConnectionModel(ConnectionModel):
         arriving = self.propagate(self.counted(s_in))
         left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
         self.a_buff = left + arriving
+
+
+def version(tensor: Tensor) -> int | None:
+    """How often it was written to; None where that is not counted."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def binary(s_in: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equ
 from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
 from lava_torch.model.errors import VarInitError
 from lava_torch.model.layers import Layer, layer_of
-from lava_torch.model.rows import Rows, rows_method, rows_of
+from lava_torch.model.rows import Rows, rows_method, rows_of, sum_dtype
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -141,6 +141,8 @@ class EquationModel(TorchProcessModel):
             if not found:
                 size = math.prod(self.binding.in_shapes[name])
                 return [Source(rows.scratch((size,), self.compute_dtype), ROW)]
+            if self._sums_fractions([m.tensor.dtype for m in found]):
+                return [Source(rows.whole(name), FULL)]
             return [Source(m.tensor, TIME if m.time else FULL) for m in found]
         value = rows.var(name)
         if self.is_shared(name):
@@ -196,12 +198,17 @@ class EquationModel(TorchProcessModel):
     def _sequences(self, name: str, layer: Layer, states: dict[str, State]) -> list[Source]:
         if name in self.binding.in_shapes:
             found = [Source(sequence, SEQUENCE) for sequence in layer.messages(name)]
+            if self._sums_fractions([source.tensor.dtype for source in found]):
+                return [Source(layer.whole(name).contiguous(), SEQUENCE)]
             nothing = torch.zeros(1, dtype=self.compute_dtype, device=self.time_step.device)
             return found or [Source(nothing, SCALAR)]
         if name in states:
             return [Source(states[name].tensor, FULL)]
         flat = getattr(self, name).detach().reshape(-1)
         return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
+
+    def _sums_fractions(self, messages: list[torch.dtype]) -> bool:
+        return sum_dtype(messages, self.compute_dtype) != self.compute_dtype
 
     def _value(self, name: str) -> Tensor:
         if name in self._buffers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -87,6 +88,14 @@ class Rows(Protocol):
     ) -> Tensor:
         """Zeros that live as long as the table, on its device; by a name, the same ones for all
         methods of the model."""
+
+
+def sum_dtype(messages: Sequence[torch.dtype], receiver: torch.dtype) -> torch.dtype:
+    """What several messages to one InPort are summed in: the receiver's dtype, which the sum is
+    cast to; but floats are added before they lose their fractions."""
+    promoted = reduce(torch.promote_types, messages, torch.uint8)
+    fractions = len(messages) > 1 and promoted.is_floating_point
+    return promoted if fractions and not receiver.is_floating_point else receiver
 
 
 def rows_of(*methods: str) -> Callable[[Method], Method]:

@@ -18,6 +18,7 @@ from lava_torch.model.clock import Clock
 from lava_torch.model.errors import VarInitError, VarValueError
 from lava_torch.model.values import (
     as_csr,
+    as_held,
     broadcast_init,
     c_cast,
     is_sparse,
@@ -339,7 +340,9 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         except VarValueError as error:
             errors.append(str(error))
             return
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(as_held(self, state_dict, prefix), prefix, *args)
+        with torch.no_grad():
+            self.on_var_update()
 
     def _check_state(self, state_dict: Mapping[str, Tensor], prefix: str) -> None:
         """Refuse what a Var must not hold, fractions in integers among it."""
@@ -392,7 +395,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             )
         self.sparse[name] = SparseVar(csr.shape, name)
         for part, value in (("indptr", csr.indptr), ("indices", csr.indices)):
-            self.register_buffer(f"{name}_{part}", value, persistent=False)
+            self.register_buffer(f"{name}_{part}", value.contiguous(), persistent=False)
         return csr.values
 
     def _new_values(self, name: str, value: Any, idx: Any) -> Tensor:

@@ -5,11 +5,13 @@ Functions take a `label`, such as "Var 'v' of Process 'lif'", that their errors 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 import torch
+from torch import nn
 
 from lava_torch.kernels.spike import CSR
 from lava_torch.model.errors import VarIndexError, VarInitError, VarValueError
@@ -80,6 +82,19 @@ def _keys(csr: CSR) -> torch.Tensor:
     neurons = torch.arange(csr.shape[1], device=csr.device)
     pre = neurons.repeat_interleave(csr.indptr.diff(), output_size=csr.nnz)
     return pre * csr.shape[0] + csr.indices.to(torch.int64)
+
+
+def as_held(
+    module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str
+) -> dict[str, torch.Tensor]:
+    """`state` with its tensors in the dtypes that the module's have; `load_state_dict` would give
+    the module others where it assigns, and compiled code takes memory for what it was."""
+    cast = dict(state)
+    for name, held in (*module._buffers.items(), *module._parameters.items()):
+        given = state.get(prefix + name)
+        if held is not None and given is not None and given.dtype != held.dtype:
+            cast[prefix + name] = given.detach().to(held.dtype)
+    return cast
 
 
 def sparse_cast(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -16,6 +18,7 @@ from lava_torch.model.connection import (
     ConnectionModel,
     DelayConnectionModel,
     FixedConnectionModel,
+    version,
 )
 from lava_torch.model.layers import Layer, layer_of, run_connection
 from lava_torch.model.rows import Rows, rows_of
@@ -67,6 +70,10 @@ class DenseModelFixed(DenseModel, FixedConnectionModel):
         super().setup()
         self._copy: tuple[Tensor, tuple, Tensor] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The tensors of a copy count their versions anew.
+        return {**super().__getstate__(), "_copy": None}
+
     @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
     def absorb_rows(self, rows: Rows) -> None:
         rows.add(self.sum_row(rows))
@@ -85,12 +92,12 @@ class DenseModelFixed(DenseModel, FixedConnectionModel):
     def _weights_as(self, dtype: torch.dtype) -> Tensor:
         """A copy of the weights, made anew when they were replaced or written to."""
         weights = self.weights
-        if weights.is_inference():  # it has no version that tells whether it was written to
+        if version(weights) is None:
             return weights.to(dtype)
-        version = (dtype, weights._version)
+        state = (dtype, version(weights))
         # The original is kept too, lest another tensor comes to lie at its address.
-        if self._copy is None or self._copy[0] is not weights or self._copy[1] != version:
-            self._copy = (weights, version, weights.to(dtype))
+        if self._copy is None or self._copy[0] is not weights or self._copy[1] != state:
+            self._copy = (weights, state, weights.to(dtype))
         return self._copy[2]
 
 
@@ -100,10 +107,12 @@ class DelayDenseModel(DelayConnectionModel):
     last_axis_outermost = ("weights", "delays")
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        return dense_delay_linear(s_in, weights, self.delays, self.slots).transpose(-1, -2)
+        delays = self.checked_delays()
+        return dense_delay_linear(s_in, weights, delays, self.slots).transpose(-1, -2)
 
     def sum_row(self, rows: Rows, ring: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
+        self.checked_delays()
         synapses = rows.outermost("weights"), rows.outermost("delays")
         return spike.DENSE_DELAY.on(spikes, count, x, *synapses, ring, rows.clock, graded)
 

@@ -40,7 +40,8 @@ class SparseModel(ConnectionModel):
     def sum_row(self, rows: Rows) -> Row:
         """The weighted sum of what arrives, written over `a_buff`."""
         spikes, count, x, graded = self.events(rows)
-        return spike.SPARSE.on(spikes, count, x, *_synapses(self), rows.var("a_buff"), graded)
+        synapses = _synapses(self, rows)
+        return spike.SPARSE.on(spikes, count, x, *synapses, rows.var("a_buff"), graded)
 
     @layer_of("emit", "absorb")
     def layer(self, layer: Layer) -> None:
@@ -83,13 +84,14 @@ class DelaySparseModel(DelayConnectionModel):
     """The synapses that are stored, a weight and a delay each: both at the weights' positions."""
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        synapses = self.weights_indptr, self.weights_indices, weights, self.delays
+        synapses = self.weights_indptr, self.weights_indices, weights, self.checked_delays()
         post = self.sparse["weights"].shape[0]
         return sparse_delay_linear(s_in, *synapses, self.slots, post).transpose(-1, -2)
 
     def sum_row(self, rows: Rows, ring: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
-        synapses = *_synapses(self), self.delays
+        self.checked_delays()
+        synapses = *_synapses(self, rows), rows.var("delays").view(-1)
         return spike.SPARSE_DELAY.on(spikes, count, x, *synapses, ring, rows.clock, graded)
 
     def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
@@ -144,7 +146,8 @@ class DelaySparseModelFixed(DelaySparseModel, FixedConnectionModel):
         self.add_rows(rows, self.weight_exp)
 
 
-def _synapses(model: TorchProcessModel) -> tuple[Tensor, Tensor, Tensor]:
+def _synapses(model: TorchProcessModel, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
     """Where those of each presynaptic neuron begin, postsynaptic neurons, weights."""
-    csr = model.csr("weights")
-    return csr.indptr, csr.indices, csr.values.detach()
+    values = rows.var("weights").view(-1)
+    csr = model.csr("weights")  # whose sizes it checks
+    return csr.indptr, csr.indices, values

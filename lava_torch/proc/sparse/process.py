@@ -179,7 +179,9 @@ def _as_matrix(weights: Any) -> Matrix:
 def _stored(matrix: Matrix) -> np.ndarray:
     """The stored values of a sparse matrix, or an array itself."""
     if _is_csr(matrix):
-        return np.asarray(matrix.values.detach().cpu())
+        values = matrix.values.detach().cpu()
+        # NumPy has no bfloat16, known by its name as this module does not import torch.
+        return np.asarray(values.float() if str(values.dtype) == "torch.bfloat16" else values)
     if scipy.sparse.issparse(matrix):
         return np.asarray(matrix.tocoo(copy=False).data)
     return matrix

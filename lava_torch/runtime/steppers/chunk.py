@@ -11,6 +11,7 @@ from torch import Tensor
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.wiring import Key
 from lava_torch.model.layers import flat_sequence
+from lava_torch.model.rows import sum_dtype
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.model.view import View
 
@@ -79,10 +80,11 @@ class ModelLayer:
             return torch.zeros(shape, dtype=dtype, device=self.model.time_step.device)
         if len(found) == 1 and self._fits(found[0].dtype):
             return found[0].expand(shape)
-        total = found[0].to(dtype)
+        summed = sum_dtype([sequence.dtype for sequence in found], dtype)
+        total = found[0].to(summed)
         for sequence in found[1:]:
-            total = total + sequence.to(dtype)
-        return total.expand(shape)
+            total = total + sequence.to(summed)
+        return total.to(dtype).expand(shape)
 
     def _fits(self, dtype: torch.dtype) -> bool:
         exact = (torch.bool, torch.uint8, self.model.compute_dtype)
