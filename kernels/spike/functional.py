@@ -79,6 +79,9 @@ def _linear(
         raise ValueError(f"x has shape {tuple(x.shape)}, but there are {pre} presynaptic neurons.")
     if x.dtype != values.dtype:
         raise TypeError(f"x and the weights must have one dtype; got {x.dtype}, {values.dtype}.")
+    if any(t is not None and t.shape != values.shape for t in (indices, delays)):
+        shapes = [None if t is None else tuple(t.shape) for t in (indices, values, delays)]
+        raise ValueError(f"indices, weights and delays are one a synapse; got shapes {shapes}.")
     items = x.unsqueeze(0).flatten(0, -2)
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         # Tensors inside torch.func's transforms have no memory that a kernel could read.

@@ -377,13 +377,13 @@ def _put(
 
 
 def signature(network: Network) -> tuple:
-    """What a plan depends on besides the network's structure: where its tensors lie, and the
-    numbers that its models put into rows. A plan is stale when this has changed."""
-    pointers = [
-        value.data_ptr()
+    """What a plan depends on besides the network's structure: where its tensors lie, and how, and
+    the numbers that its models put into rows. A plan is stale when this has changed."""
+    places = [
+        (value.data_ptr(), value.stride())
         for model in network.models.values()
         for value in (*model._buffers.values(), *model._parameters.values())
         if value is not None
     ]
     keys = [model.row_key() for model in network.models.values()]
-    return (network.clock.time_step.data_ptr(), *pointers, *keys)
+    return (network.clock.time_step.data_ptr(), *places, *keys)

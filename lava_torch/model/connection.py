@@ -11,6 +11,7 @@ from torch import Tensor
 from lava_torch.kernels import spike
 from lava_torch.kernels.equation import Smooth
 from lava_torch.kernels.op import Row
+from lava_torch.model.errors import VarValueError
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
@@ -205,6 +206,10 @@ class DelayConnectionModel(ConnectionModel):
         now = version(delays)
         seen = self._looked_at
         if seen is None or seen[0] is not delays or seen[1] != now or now is None:
+            if delays.shape != self.weights.shape or delays.is_floating_point():
+                found = f"{delays.dtype} of shape {tuple(delays.shape)}"
+                wanted = f"integers of the weights' shape {tuple(self.weights.shape)}"
+                raise VarValueError(f"{self.label('delays')} are {found}; they must be {wanted}.")
             self.check("delays", delays.cpu().numpy())
             self._looked_at = (delays, now)
         return delays

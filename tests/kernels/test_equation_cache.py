@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_every_writer_gives_the_file_the_same_time(folder):
 
 def test_equal_text_is_imported_once(folder):
     assert cache.load("f", "x = []\n") is cache.load("f", "x = []\n")
+
+
+def test_what_cannot_be_imported_is_not_found_again(folder):
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            cache.load("f", "x = 1 / 0\n")
+
+
+def test_threads_wait_for_an_import(folder):
+    text = "import time\ntime.sleep(0.2)\nx = 1\n"
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda _: cache.load("f", text).x, range(3))) == [1] * 3
 
 
 def test_named_folder_that_cannot_be_written_raises(tmp_path, monkeypatch):

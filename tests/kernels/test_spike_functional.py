@@ -231,3 +231,5 @@ def test_bad_input() -> None:
         sparse_linear(torch.zeros(2, 6).double(), csr.indptr, csr.indices, csr.values, 7)
     with pytest.raises(TypeError, match="float32.*float64"):
         sparse_linear(torch.zeros(5), csr.indptr, csr.indices, csr.values, 7)
+    with pytest.raises(ValueError, match="one a synapse"):
+        sparse_linear(torch.zeros(5).double(), csr.indptr, csr.indices, csr.values[1:], 7)

@@ -200,6 +200,23 @@ def test_setting_delays(rng, cls) -> None:
     process.stop()
 
 
+@pytest.mark.parametrize("stepper", ["table", "layers", "eager"])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_delays_that_were_written_to_are_looked_at(cls, stepper) -> None:
+    process = cls(weights=np.ones((3, 3)), delays=1, max_delay=2, name="c")
+    process.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg(stepper=stepper))
+    kept = process.model.delays
+    kept.fill_(200)
+    with pytest.raises(RuntimeError, match=r"'delays' of Process 'c'.*\[0, 2\]"):
+        process.run(lt.RunSteps(1))
+    process.model.delays = torch.zeros(1, dtype=kept.dtype)
+    with pytest.raises(RuntimeError, match="'delays' of Process 'c'"):
+        process.run(lt.RunSteps(1))
+    process.model.delays = kept.fill_(0)
+    process.run(lt.RunSteps(1))
+    process.stop()
+
+
 def test_setting_sparse_delays_to_an_array(rng) -> None:
     weights, delays = example(rng)
     process = lt.DelaySparse(weights=weights, delays=delays)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -164,4 +166,32 @@ def test_weights_that_are_not_2d(weights) -> None:
 def test_fixed_point_ranges(kwargs, message) -> None:
     dense = lt.Dense(name="d", **kwargs)
     with pytest.raises(lt.VarValueError, match=message):
+        lt.compile(dense, lt.Loihi2SimCfg(select_tag="fixed_pt"))
+
+
+def test_a_copy_does_not_compute_with_weights_of_before() -> None:
+    dense = lt.Dense(weights=np.array([[10]]), name="d")
+    lt.io.source.RingBuffer(data=np.ones((1, 1))).s_out.connect(dense.s_in)
+    network = lt.compile(dense, lt.Loihi2SimCfg(select_tag="fixed_pt"))
+    for weight in (20, 30):  # a copy's tensors count anew how often they were written to
+        network.get_submodule("d").set_var("weights", np.array([[weight]]))
+    network(steps=2)
+    copied = copy.deepcopy(network)
+    copied.get_submodule("d").set_var("weights", np.array([[40]]))
+    assert copied(steps=2, record=["d.a_buff"])["d.a_buff"][-1] == 40
+
+
+@pytest.mark.parametrize("assign", [False, True], ids=["copied", "assigned"])
+def test_loaded_message_bits_count_at_once(assign) -> None:
+    dense = lt.Dense(weights=np.array([[10]]), name="d")
+    lt.io.source.RingBuffer(data=np.full((1, 1), 3)).s_out.connect(dense.s_in)
+    network = lt.compile(dense, lt.Loihi2SimCfg())
+    state = network.state_dict() | {"d.num_message_bits": torch.tensor([8.0])}
+    network.load_state_dict(state, assign=assign)
+    assert network(steps=2, record=["d.a_buff"])["d.a_buff"][-1] == 30
+
+
+def test_an_exponent_that_is_no_number() -> None:
+    dense = lt.Dense(weights=np.eye(2), weight_exp=np.array([1, 2]), name="d")
+    with pytest.raises(lt.VarValueError, match="'weight_exp' of Process 'd'.*one whole number"):
         lt.compile(dense, lt.Loihi2SimCfg(select_tag="fixed_pt"))

@@ -386,3 +386,22 @@ def test_weights_of_16_bits_stay_so(stepper):
     sparse.stop()
     trained = lt.compile(sparse, lt.Loihi2SimCfg(trainable=True))
     assert next(trained.parameters()).dtype == torch.float32
+
+
+def test_weights_of_bfloat16():
+    weights = lt.connectivity.bernoulli(20, 30, 0.4, weight=0.5, dtype=torch.bfloat16)
+    network = compiled(lt.Sparse(weights=weights, name="s"))
+    values = network.get_submodule("s").get_var("weights").data
+    assert (values == 0.5).all() and weights.to_scipy().nnz == len(values) == weights.nnz
+
+
+def test_a_csr_in_steps_is_laid_side_by_side():
+    indices = torch.tensor([0, 9, 1, 9], dtype=torch.int32).to(torch.uint16)[::2]
+    values = torch.tensor([1.0, 9.0, 2.0, 9.0])[::2]
+    sparse = lt.Sparse(weights=lt.CSR(torch.tensor([0, 1, 2]), indices, values, (2, 2)))
+    lt.io.source.RingBuffer(data=np.ones((2, 1))).s_out.connect(sparse.s_in)
+    sparse.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(stepper="table"))
+    sparse.model.weights = torch.tensor([3.0, 9.0, 4.0, 9.0])[::2]
+    sparse.run(lt.RunSteps(1))
+    np.testing.assert_array_equal(sparse.a_buff.get(), [3, 4])
+    sparse.stop()

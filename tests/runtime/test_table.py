@@ -12,8 +12,11 @@ from networks import NETWORKS
 
 import lava_torch as lt
 from lava_torch.core import implements, tag
+from lava_torch.kernels import message
 from lava_torch.kernels.op import RowOp
+from lava_torch.kernels.table import Control, Program
 from lava_torch.model.rows import rows_of
+from lava_torch.proc.io.models import SourceModelFloat
 from lava_torch.runtime.steppers.table import TableStepper
 
 STEPS = 30
@@ -119,6 +122,16 @@ class TestAddresses:
             network.load_state_dict(state, assign=True)
         self.agree(pair)
 
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float16], ids=str)
+    def test_load_state_dict_that_assigns_other_dtypes(self, pair, dtype):
+        for chain in pair.values():
+            network = chain.lif.runtime.network
+            held = {k: v.dtype for k, v in network.state_dict().items()}
+            state = {k: v.to(dtype) for k, v in network.state_dict().items()}
+            network.load_state_dict(state, assign=True)
+            assert {k: v.dtype for k, v in network.state_dict().items()} == held
+        self.agree(pair)
+
     def test_to(self, pair):
         for chain in pair.values():
             network = chain.lif.runtime.network
@@ -150,6 +163,74 @@ class TestAddresses:
         network.load_state_dict(zeros | {"lif.vth": torch.ones(1)}, assign=True)
         chain.lif.run(lt.RunSteps(10))
         assert not chain.lif.v.get().any() and not chain.sink.data.get().any()
+
+
+@pytest.mark.parametrize("stepper", ["table", "layers"])
+@pytest.mark.parametrize("values", [(0.5, 0.5), (1.7, -0.5)], ids=str)
+def test_messages_are_summed_before_they_lose_their_fractions(stepper, values):
+    def observed(stepper):
+        dense = lt.Dense(weights=np.array([[10]]), num_message_bits=24)
+        lif, sink = lt.LIF(shape=(1,), vth=100), lt.io.sink.RingBuffer(shape=(1,), buffer=4)
+        for value in values:
+            source = lt.io.source.RingBuffer(data=np.full((1, 1), value))
+            for port in (dense.s_in, lif.a_in, sink.a_in):
+                source.s_out.connect(port)
+        floats = {lt.io.source.RingBuffer: SourceModelFloat}
+        cfg = lt.Loihi2SimCfg(
+            select_tag="fixed_pt", exception_proc_model_map=floats, stepper=stepper
+        )
+        lif.run(lt.RunSteps(4), run_cfg=cfg)
+        found = [var.get().ravel() for var in (dense.a_buff, lif.v, sink.data)]
+        lif.stop()
+        return np.concatenate(found)
+
+    assert observed("eager").all()
+    np.testing.assert_array_equal(observed(stepper), observed("eager"))
+
+
+def test_a_transposed_tensor_at_the_same_address():
+    weights = np.array([[0.0, 1.0], [0.0, 0.0]])
+    dense = lt.Dense(weights=weights)
+    lt.io.source.RingBuffer(data=np.array([[1], [0]])).s_out.connect(dense.s_in)
+    dense.run(lt.RunSteps(2), run_cfg=lt.Loihi2SimCfg(stepper="table"))
+    assert not dense.a_buff.get().any()
+    dense.model.weights = dense.model.weights.t()
+    dense.run(lt.RunSteps(1))
+    np.testing.assert_array_equal(dense.a_buff.get(), [0, 1])
+    dense.stop()
+
+
+@pytest.mark.parametrize("started", [1, 2])
+def test_ctrl_c_while_threads_start_leaves_none_behind(monkeypatch, started):
+    clock, start = torch.zeros(1, dtype=torch.int64), threading.Thread.start
+    row = message.ACCUMULATE.on(torch.ones(64), torch.zeros(64))
+    program = Program([row], clock, threads=3)
+    before = threading.active_count()
+    begun = []
+
+    def interrupted(thread):
+        start(thread)
+        begun.append(thread)
+        if len(begun) == started:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            program.run(5, Control())
+    assert threading.active_count() == before and not any(t.is_alive() for t in begun)
+    assert program.run(5, Control()) == 5 and int(clock) == 5
+
+
+def test_half_precision_is_refused():
+    x, out = torch.ones(4, dtype=torch.float16), torch.zeros(4)
+    with pytest.raises(TypeError, match="copy cannot compute with float16.*'x'"):
+        Program([message.COPY.on(x, out)], torch.zeros(1, dtype=torch.int64))
+
+
+def test_a_clock_of_another_dtype_is_refused():
+    with pytest.raises(TypeError, match="int32"):
+        Program([], torch.zeros(1, dtype=torch.int32))
 
 
 class TestWhatDoesNotFit:
