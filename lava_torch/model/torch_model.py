@@ -349,7 +349,9 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         for name in self._tensor_vars:
             if prefix + name not in state_dict:
                 continue
-            value = np.asarray(state_dict[prefix + name].detach().cpu())
+            given = state_dict[prefix + name].detach().cpu()
+            # NumPy has no bfloat16, and its float16 cannot be compared with large numbers.
+            value = np.asarray(given.float() if given.dtype.itemsize == 2 else given)
             if not getattr(self, name).is_floating_point() and np.any(value != np.trunc(value)):
                 raise self.refuse(name, value, "whole numbers: the state is of floating point")
             self.check(name, value)

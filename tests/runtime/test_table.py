@@ -122,7 +122,7 @@ class TestAddresses:
             network.load_state_dict(state, assign=True)
         self.agree(pair)
 
-    @pytest.mark.parametrize("dtype", [torch.float64, torch.float16], ids=str)
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
     def test_load_state_dict_that_assigns_other_dtypes(self, pair, dtype):
         for chain in pair.values():
             network = chain.lif.runtime.network
