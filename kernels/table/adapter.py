@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lava_torch.kernels.equation import cache as generated
 from lava_torch.kernels.op import Argument
-from lava_torch.kernels.table import intrinsics
+from lava_torch.kernels.table import intrinsics, share
 
 #: How intrinsics names the pointer to each dtype. Conditions are bytes; of float16, which numba has
 #: not, operations get the bits.
@@ -97,7 +97,7 @@ def make(op: Any, args: Sequence[Argument]) -> Any:
 def _make(op: Any, kinds: tuple[tuple[Any, ...], ...]) -> Any:
     definition, origin = op.cpu_source()
     stem = "row_" + re.sub(r"\W", "_", op.name)
-    return generated.load(stem, source(kinds, definition, origin)).adapter
+    return generated.load(stem, source(kinds, definition, f"{origin} {digest()}")).adapter
 
 
 def block(args: Sequence[Argument]) -> list[int]:
@@ -115,6 +115,6 @@ def block(args: Sequence[Argument]) -> list[int]:
 def digest(*files: str) -> str:
     """A hash over source files: numba looks at the adapter's file only, not at what it links."""
     content = hashlib.sha256()
-    for file in (*files, intrinsics.__file__):
+    for file in (*files, intrinsics.__file__, share.__file__):
         content.update(Path(file).read_bytes())
     return content.hexdigest()[:20]

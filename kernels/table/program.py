@@ -100,8 +100,11 @@ def _run_together(
 ) -> None:
     from lava_torch.kernels.table import parallel
 
+    ended = threading.Event()
+
     def run(thread: int) -> None:
-        parallel.run_together(table, steps, control.address, clock, thread, threads)
+        if not ended.is_set():
+            parallel.run_together(table, steps, control.address, clock, thread, threads)
 
     others = [threading.Thread(target=run, args=(thread,)) for thread in range(1, threads)]
     started = []
@@ -116,6 +119,7 @@ def _run_together(
         loop.run(table, steps, control.address, clock)
         return
     except BaseException:  # Ctrl-C: they would wait for this one for ever
+        ended.set()  # one that was started may not have begun
         _release(control, others)
         raise
     for other in others:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from lava_torch.model.errors import VarValueError
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
+from lava_torch.model.values import version
 from lava_torch.utils.weightutils import (
     SignMode,
     clip_weights,
@@ -61,7 +62,8 @@ class ConnectionModel(TorchProcessModel):
         rows.send("a_out", rows.var("a_buff"), state=True)
 
     def row_key(self) -> tuple:
-        return (self.graded,)
+        parts = (t for name in self.sparse for t in self.stored_parts(name))
+        return (self.graded, *map(version, parts))
 
     def absorb(self, s_in: Tensor) -> None:
         self.a_buff = self.propagate(self.counted(s_in))
@@ -98,6 +100,9 @@ class FixedConnectionModel(ConnectionModel):
         self.num_weight_bits = self._whole("num_weight_bits", bits, 0, 8)
         self.sign_mode = self._sign_mode()
         self._truncated = False
+
+    def row_key(self) -> tuple:
+        return (*super().row_key(), self.weight_exp)
 
     def check(self, name: str, value: np.ndarray) -> None:
         super().check(name, value)
@@ -185,14 +190,6 @@ class DelayConnectionModel(ConnectionModel):
     #: The largest delay that the precision has.
     longest: int | None = None
 
-    def setup(self) -> None:
-        super().setup()
-        self._looked_at: tuple[Tensor, int | None] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The tensors of a copy count their versions anew.
-        return {**vars(self), "_looked_at": None}
-
     def row_key(self) -> tuple:
         return (*super().row_key(), version(self.delays))
 
@@ -203,16 +200,16 @@ class DelayConnectionModel(ConnectionModel):
         Raises VarValueError where one is out of range.
         """
         delays = self.delays
-        now = version(delays)
-        seen = self._looked_at
-        if seen is None or seen[0] is not delays or seen[1] != now or now is None:
-            if delays.shape != self.weights.shape or delays.is_floating_point():
-                found = f"{delays.dtype} of shape {tuple(delays.shape)}"
-                wanted = f"integers of the weights' shape {tuple(self.weights.shape)}"
-                raise VarValueError(f"{self.label('delays')} are {found}; they must be {wanted}.")
-            self.check("delays", delays.cpu().numpy())
-            self._looked_at = (delays, now)
+        self.look_into("delays", (delays,), self._check_delays)
         return delays
+
+    def _check_delays(self) -> None:
+        delays = self.delays
+        if delays.shape != self.weights.shape or delays.is_floating_point():
+            found = f"{delays.dtype} of shape {tuple(delays.shape)}"
+            wanted = f"integers of the weights' shape {tuple(self.weights.shape)}"
+            raise VarValueError(f"{self.label('delays')} are {found}; they must be {wanted}.")
+        self.check("delays", delays.cpu().numpy())
 
     def bind(self, binding, inits, shapes) -> None:
         self.slots = shapes["a_buff"][-1]
@@ -275,11 +272,6 @@ class DelayConnectionModel(ConnectionModel):
         arriving = self.propagate(self.counted(s_in))
         left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
         self.a_buff = left + arriving
-
-
-def version(tensor: Tensor) -> int | None:
-    """How often it was written to; None where that is not counted."""
-    return None if tensor.is_inference() else tensor._version
 
 
 def binary(s_in: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from lava_torch.model.values import (
     place,
     sparse_cast,
     values_at,
+    version,
 )
 from lava_torch.model.view import View
 
@@ -134,6 +135,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         self.strings: dict[str, str] = {}
         self._tensor_vars: list[str] = []
         self._reads: dict[str, Read] = {}
+        self._found_good: dict[str, list[tuple[Tensor, int | None]]] = {}
         self._senders: dict[str, list[tuple[TorchProcessModel, str]]] = {}
 
     # -- what a model may use ---------------------------------------------------------------
@@ -168,9 +170,28 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
 
     def csr(self, name: str) -> CSR:
         """A sparse Var, as it is now: its values are the buffer (or the parameter) itself."""
-        var = self.sparse[name]
-        indptr, indices = (self._buffers[f"{var.pattern}_{part}"] for part in ("indptr", "indices"))
-        return CSR(indptr, indices, getattr(self, name), var.shape)
+        indptr, indices = parts = self.stored_parts(name)
+        csr = CSR(indptr, indices, getattr(self, name), self.sparse[name].shape)
+        self.look_into(self.sparse[name].pattern, parts, lambda: csr.check(self.label(name)))
+        return csr
+
+    def stored_parts(self, name: str) -> tuple[Tensor, Tensor]:
+        """The buffers `indptr` and `indices` of a sparse Var."""
+        pattern = self.sparse[name].pattern
+        return self._buffers[f"{pattern}_indptr"], self._buffers[f"{pattern}_indices"]
+
+    def look_into(self, what: str, tensors: tuple[Tensor, ...], check: Callable[[], None]) -> None:
+        """Call `check`, which raises, unless the tensors are those that it found good and were not
+        written to since: what compiled code takes indices from must be right."""
+        seen, now = self._found_good.get(what, ()), [(t, version(t)) for t in tensors]
+        same = (a is b and v == w is not None for (a, v), (b, w) in zip(seen, now, strict=False))
+        if not (seen and all(same)) and tensors[0].device.type != "meta":  # which holds nothing
+            check()
+            self._found_good[what] = now
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The tensors of a copy count anew how often they were written to.
+        return {**vars(self), "_found_good": {}}
 
     def zeros(self, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
         """Zeros of `(batch_size,) + shape` on the model's device."""

@@ -97,6 +97,11 @@ def as_held(
     return cast
 
 
+def version(tensor: torch.Tensor) -> int | None:
+    """How often it was written to; None where that is not counted."""
+    return None if tensor.is_inference() else tensor._version
+
+
 def sparse_cast(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """A copy; a float becomes an integer by dropping its fraction, as in C."""
     if values.is_floating_point() and not dtype.is_floating_point:

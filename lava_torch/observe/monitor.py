@@ -90,7 +90,8 @@ class Monitor(AbstractProcess):
         """What was recorded: `{process name: {Var or OutPort name: float64 array}}`.
 
         Each array has shape (num_steps, *target.shape), or (num_steps, batch_size, *target.shape)
-        in a batched run; row t - 1 belongs to step t, and rows not reached are 0.
+        in a batched run; row t - 1 belongs to step t, and rows not reached are 0. Of a sparse Var
+        the stored values are recorded, (num_steps, synapses), by presynaptic neuron.
 
         Raises RuntimeError after `stop()`, and while a run is on.
         """

@@ -395,6 +395,21 @@ def test_weights_of_bfloat16():
     assert (values == 0.5).all() and weights.to_scipy().nnz == len(values) == weights.nnz
 
 
+@pytest.mark.parametrize("stepper", ["table", "layers", "eager"])
+def test_indices_that_were_written_to_are_looked_at(stepper):
+    weights = lt.connectivity.one_to_one(3)
+    sparse = lt.Sparse(weights=weights, name="s")
+    lt.io.source.RingBuffer(data=np.ones((3, 1))).s_out.connect(sparse.s_in)
+    sparse.run(lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(stepper=stepper))
+    weights.indices.fill_(60_000)
+    with pytest.raises(RuntimeError, match=r"'weights' of Process 's'.*\[0, 3\)"):
+        sparse.run(lt.RunSteps(1))
+    weights.indices.copy_(torch.arange(3).to(torch.uint16))
+    sparse.run(lt.RunSteps(1))
+    np.testing.assert_array_equal(sparse.a_buff.get(), np.ones(3))
+    sparse.stop()
+
+
 def test_a_csr_in_steps_is_laid_side_by_side():
     indices = torch.tensor([0, 9, 1, 9], dtype=torch.int32).to(torch.uint16)[::2]
     values = torch.tensor([1.0, 9.0, 2.0, 9.0])[::2]

@@ -18,10 +18,10 @@ from lava_torch.model.connection import (
     ConnectionModel,
     DelayConnectionModel,
     FixedConnectionModel,
-    version,
 )
 from lava_torch.model.layers import Layer, layer_of, run_connection
 from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.values import version
 from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.utils.delays import LONGEST_DELAY
 

@@ -34,8 +34,8 @@ class SparseModel(ConnectionModel):
     traceable = ("a_buff",)
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        post, weights = self.sparse["weights"].shape[0], weights.to(s_in.dtype)
-        return sparse_linear(s_in, self.weights_indptr, self.weights_indices, weights, post)
+        csr = self.csr("weights")
+        return sparse_linear(s_in, csr.indptr, csr.indices, weights.to(s_in.dtype), csr.shape[0])
 
     def sum_row(self, rows: Rows) -> Row:
         """The weighted sum of what arrives, written over `a_buff`."""
@@ -84,9 +84,9 @@ class DelaySparseModel(DelayConnectionModel):
     """The synapses that are stored, a weight and a delay each: both at the weights' positions."""
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        synapses = self.weights_indptr, self.weights_indices, weights, self.checked_delays()
-        post = self.sparse["weights"].shape[0]
-        return sparse_delay_linear(s_in, *synapses, self.slots, post).transpose(-1, -2)
+        csr, delays = self.csr("weights"), self.checked_delays()
+        synapses = csr.indptr, csr.indices, weights, delays
+        return sparse_delay_linear(s_in, *synapses, self.slots, csr.shape[0]).transpose(-1, -2)
 
     def sum_row(self, rows: Rows, ring: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
@@ -149,5 +149,5 @@ class DelaySparseModelFixed(DelaySparseModel, FixedConnectionModel):
 def _synapses(model: TorchProcessModel, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
     """Where those of each presynaptic neuron begin, postsynaptic neurons, weights."""
     values = rows.var("weights").view(-1)
-    csr = model.csr("weights")  # whose sizes it checks
+    csr = model.csr("weights")  # which is looked into
     return csr.indptr, csr.indices, values
