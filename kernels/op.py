@@ -80,10 +80,6 @@ class Row:
     offset: int = 0
 
     @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        return tuple(a for a in self.args if isinstance(a, Tensor))
-
-    @property
     def written(self) -> tuple[Tensor, ...]:
         pairs = zip(self.op.arguments, self.args, strict=True)
         return tuple(a for name, a in pairs if name in self.op.writes and isinstance(a, Tensor))

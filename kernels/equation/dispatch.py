@@ -203,8 +203,9 @@ def _runner(name: str, backend: str, device: torch.device) -> Callable[..., None
             raise ValueError(f"equation '{name}': the numba body takes CPU tensors, not {device}.")
         return cpu.run
     from lava_torch.kernels.equation import gpu
+    from lava_torch.kernels.launch import interpreted
 
-    if device.type != "cuda" and not (device.type == "cpu" and gpu.interpreted()):
+    if device.type != "cuda" and not (device.type == "cpu" and interpreted()):
         raise ValueError(
             f"equation '{name}': the Triton body takes CUDA tensors, not {device}; set "
             "TRITON_INTERPRET=1 before the first import of triton to try it on CPU tensors."

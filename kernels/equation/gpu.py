@@ -17,7 +17,7 @@ from torch import Tensor
 from lava_torch.kernels.ahead import POINTERS, Compiled, compile_kernel
 from lava_torch.kernels.equation.graph import CONDITION, Dialect, Graph
 from lava_torch.kernels.equation.layout import FULL, ROW, SCALAR, Plan, Results
-from lava_torch.kernels.launch import OPTIONS, interpreted
+from lava_torch.kernels.launch import launch
 
 if TYPE_CHECKING:
     from triton.backends.compiler import GPUTarget
@@ -141,12 +141,7 @@ def run(graph: Graph, plan: Plan, arguments: Sequence[Tensor], results: Results)
     pointers += [as_bytes(t) for t in results.tensors]
     grid = (triton.cdiv(total, BLOCK),)
     wide = total > 2**31 - BLOCK
-    launch = kernel(graph, plan.layouts)[grid]
-    if interpreted():
-        launch(*pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide)
-        return
-    with torch.cuda.device(arguments[0].device):
-        launch(*pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide, **OPTIONS)
+    launch(kernel(graph, plan.layouts), grid, *pointers, total, plan.size, BLOCK=BLOCK, WIDE=wide)
 
 
 def as_bytes(tensor: Tensor) -> Tensor:

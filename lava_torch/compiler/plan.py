@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -47,8 +47,12 @@ class Plan:
 
     def written(self) -> list[Tensor]:
         """What the rows write to, each tensor once."""
-        tensors = {t.data_ptr(): t for owned in self.rows for t in owned.row.written}
-        return list(tensors.values())
+        return distinct(t for owned in self.rows for t in owned.row.written)
+
+
+def distinct(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Each of the tensors once, by where it lies."""
+    return list({tensor.data_ptr(): tensor for tensor in tensors}.values())
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class _Planner:
         kept = self._keep_sent()
         absorbing = [w for w in wires if w.receives and not w.sends]
         # What a sender overwrites in its absorb must have been read before.
-        absorbing.sort(key=lambda w: callable(getattr(models[w.node], "emit", None)))
+        absorbing.sort(key=lambda w: _emits(models[w.node]))
         for wire in absorbing:
             self._call(wire.node, "spiking", "absorb", wire)
         for name in filter(self._has, self.network._learners):
@@ -148,7 +152,7 @@ class _Planner:
             return {}
         kept, length = {}, self.excerpt.length
         for key in (key for key in self.excerpt.sent if key in self.sent):
-            rows = _ModelRows(self, key[0], self.network.models[key[0]], "spiking", "emit", None)
+            rows = _ModelRows(self, key[0], self.network.models[key[0]], "spiking", None)
             x = rows._at_this_step(self.sent[key])
             kept[key] = rows.scratch((length, self.batch, self.sent[key].size), x.dtype)
             rows.add(message.RECORD.on(x.view(-1), kept[key].view(length, -1), self.clock))
@@ -156,7 +160,7 @@ class _Planner:
 
     def _call(self, node: str, phase: str, method: str, wire: Wire | None) -> None:
         model = self.network.models[node]
-        getattr(model, f"{method}_rows")(_ModelRows(self, node, model, phase, method, wire))
+        getattr(model, f"{method}_rows")(_ModelRows(self, node, model, phase, wire))
 
 
 @dataclass
@@ -167,7 +171,6 @@ class _ModelRows:
     node: str
     model: TorchProcessModel
     phase: str
-    method: str
     wire: Wire | None
     clock: Tensor = field(init=False)
     batch: int = field(init=False)
@@ -195,9 +198,8 @@ class _ModelRows:
 
     def send(self, port: str, tensor: Tensor, time: bool = False, state: bool = False) -> None:
         key, _ = self._wired.outputs[port]
-        self.planner.sent[key] = Message(tensor, time, state)
-        if state and self._read_by_absorb(key):
-            self.planner.sent[key] = Message(self._copied(tensor))
+        copied = state and self._read_by_absorb(key)
+        self.planner.sent[key] = Message(self._copied(tensor) if copied else tensor, time)
 
     def messages(self, port: str) -> list[Message]:
         found = []
@@ -255,7 +257,7 @@ class _ModelRows:
         return any(
             source == key
             for wire in network._wires
-            if wire.receives and not wire.sends and callable(_emit(network.models[wire.node]))
+            if wire.receives and not wire.sends and _emits(network.models[wire.node])
             for _, _, links in wire.inputs
             for source, _ in links
         )
@@ -279,12 +281,17 @@ class _ModelRows:
         network = self.planner.network
         shape = network.models[source[0]].binding.out_shapes[source[1]]
         index = _index(view, _numbers(shape))
-        if torch.equal(index, torch.arange(sent.size, dtype=torch.int32)):
+        if _in_order(index, sent.size):
             return sent
-        x = self._at_this_step(sent)
-        seen = self.scratch((self.batch, len(index)), x.dtype)
+        return Message(self._gathered(self._at_this_step(sent), index))
+
+    def _gathered(self, x: Tensor, index: Tensor) -> Tensor:
+        """The elements x[:, index], or x itself where these are all of them in order."""
+        if _in_order(index, x.shape[-1]):
+            return x
+        seen = self.scratch((x.shape[0], len(index)), x.dtype)
         self.add(message.GATHER.on(x, index.to(x.device), seen))
-        return Message(seen)
+        return seen
 
     # -- Vars -------------------------------------------------------------------------------------
 
@@ -314,15 +321,12 @@ class _ModelRows:
         else:
             x = _rows_of_var(source.model, source.var, batch_size)
             index = _index(source.view, _numbers(tuple(value.shape[int(batched) :])))
-        if torch.equal(index, torch.arange(x.shape[-1], dtype=torch.int32)):
-            return x
-        seen = self.scratch((x.shape[0], len(index)), x.dtype)
-        self.add(message.GATHER.on(x, index.to(x.device), seen))
-        return seen.view(batch_size if batched else 1, -1)
+        return self._gathered(x, index).view(batch_size if batched else 1, -1)
 
 
-def _emit(model: TorchProcessModel) -> Callable | None:
-    return getattr(model, "emit", None)
+def _emits(model: TorchProcessModel) -> bool:
+    """Whether a model sends what it absorbed before, and so overwrites what it sends."""
+    return callable(getattr(model, "emit", None))
 
 
 def _numbers(shape: tuple[int, ...]) -> Tensor:
@@ -335,9 +339,13 @@ def _index(view: View, numbers: Tensor) -> Tensor:
     return (view.apply(numbers).reshape(-1) - 1).to(torch.int32)
 
 
+def _in_order(index: Tensor, size: int) -> bool:
+    return torch.equal(index, torch.arange(size, dtype=torch.int32))
+
+
 def _rows_of_var(model: TorchProcessModel, name: str, batch_size: int | None) -> Tensor:
     _check_shape(model, name, getattr(model, name), batch_size)
-    _put(model, name, getattr(model, name), _by_rows)
+    _put(model, name, getattr(model, name), Tensor.contiguous)
     value = getattr(model, name).detach()
     batched = batch_size is not None and not model.is_shared(name)
     return value.view(value.shape[0] if batched else 1, -1)
@@ -357,10 +365,6 @@ def _check_shape(
             f"{model.label(name)} was replaced by a tensor of shape {tuple(value.shape)}; it must "
             f"be {wanted}. Assign one of that shape, or use set()."
         )
-
-
-def _by_rows(value: Tensor) -> Tensor:
-    return value.contiguous()
 
 
 def _put(

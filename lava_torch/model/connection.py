@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lava_torch.kernels import spike
+from lava_torch.kernels import message, spike
 from lava_torch.kernels.equation import Smooth
 from lava_torch.kernels.op import Row
 from lava_torch.model.errors import VarValueError
+from lava_torch.model.layers import Layer, layer_of
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
@@ -35,6 +37,8 @@ class ConnectionModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
+    #: The Var that holds what is sent next.
+    buffer: ClassVar[str] = "a_buff"
     #: The share of active inputs above which `linear`, which multiplies by every weight, is faster
     #: than a visit to those of the active ones; None: never.
     crossover: ClassVar[float | None] = None
@@ -54,19 +58,36 @@ class ConnectionModel(TorchProcessModel):
         if name == "num_message_bits":
             self.check_range(name, value, 0, 32)
 
+    @property
+    def traceable(self) -> tuple[str, ...]:
+        return (self.buffer,)
+
     def emit(self) -> Tensor:
-        return self.a_buff
+        return getattr(self, self.buffer)
 
     @rows_of("emit")
     def emit_rows(self, rows: Rows) -> None:
-        rows.send("a_out", rows.var("a_buff"), state=True)
+        rows.send("a_out", rows.var(self.buffer), state=True)
 
     def row_key(self) -> tuple:
         parts = (t for name in self.sparse for t in self.stored_parts(name))
         return (self.graded, *map(version, parts))
 
     def absorb(self, s_in: Tensor) -> None:
-        self.a_buff = self.propagate(self.counted(s_in))
+        setattr(self, self.buffer, self.propagate(self.counted(s_in)))
+
+    @layer_of("emit", "absorb")
+    def layer(self, layer: Layer) -> None:
+        """All steps in one product: to `propagate` they are items of a batch."""
+        s_in = self.counted(layer.whole("s_in")).to(self.compute_dtype)
+        items = layer.steps * layer.batch
+        arrived = self.propagate(s_in.reshape(items, *self.binding.in_shapes["s_in"]))
+        held = getattr(self, self.buffer).detach()
+        row = layer.batch, math.prod(self.binding.out_shapes["a_out"])
+        sums = torch.cat([held.reshape(1, *row), arrived.reshape(layer.steps, *row)])
+        layer.send("a_out", sums[:-1])
+        layer.trace(self.buffer, sums[1:])
+        setattr(self, self.buffer, sums[-1].view_as(held))
 
     def events(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, bool]:
         """What arrives, for a row that sums it: spikes, count, x, and whether x counts."""
@@ -74,6 +95,17 @@ class ConnectionModel(TorchProcessModel):
         graded = self.graded or self._smooth
         # What does not count may be anything: of one dtype, so that a row is compiled once.
         return events.spikes, events.count, events.x if graded else events.spikes, graded
+
+    def add_rows(self, rows: Rows, exponent: int) -> None:
+        """Rows that write what arrives over the buffer; `sum_row` makes the first of them."""
+        sums = rows.var(self.buffer)
+        rows.add(self.sum_row(rows, sums))
+        if exponent != 0:
+            rows.add(message.SHIFT.on(sums.view(-1), exponent))
+
+    def sum_row(self, rows: Rows, sums: Tensor) -> Row:
+        """The weighted sum of what arrives, written over `sums` (batch, size)."""
+        raise TypeError(f"{type(self).__name__} must define sum_row(rows, sums) -> row.")
 
     def counted(self, s_in: Tensor) -> Tensor:
         """What counts of a message: graded ones as they are, else 1 for each spike."""
@@ -247,7 +279,8 @@ class DelayConnectionModel(ConnectionModel):
         rows.send("a_out", sent)
 
     def add_rows(self, rows: Rows, exponent: int) -> None:
-        """Rows that add what arrives to the ring; `sum_row` makes the first of them."""
+        """Rows that add what arrives to the ring (batch, max_delay + 1, n) in place of a sum;
+        `sum_row` makes the first of them."""
         ring = self._ring(rows)
         if exponent == 0:
             rows.add(self.sum_row(rows, ring))
@@ -255,9 +288,6 @@ class DelayConnectionModel(ConnectionModel):
         sums = rows.scratch(tuple(ring.shape), ring.dtype)
         rows.add(self.sum_row(rows, sums))
         rows.add(spike.RING_FLUSH.on(sums, ring, rows.clock, exponent))
-
-    def sum_row(self, rows: Rows, ring: Tensor) -> Row:
-        raise TypeError(f"{type(self).__name__} must define sum_row(rows, ring) -> row.")
 
     def _columns(self, rows: Rows) -> Tensor:
         """`a_buff` as (batch, n, max_delay + 1)."""
@@ -272,6 +302,19 @@ class DelayConnectionModel(ConnectionModel):
         arriving = self.propagate(self.counted(s_in))
         left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
         self.a_buff = left + arriving
+
+
+@rows_of("absorb", "counted", "propagate", "linear")
+def float_rows(self: ConnectionModel, rows: Rows) -> None:
+    """`absorb_rows` of a connection in floating point. The model that defines the last of these
+    methods takes it, for a model that changes one of them is not run by its base's rows."""
+    self.add_rows(rows, 0)
+
+
+@rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
+def fixed_rows(self: FixedConnectionModel, rows: Rows) -> None:
+    """`absorb_rows` of a connection in fixed point."""
+    self.add_rows(rows, self.weight_exp)
 
 
 def binary(s_in: Tensor) -> Tensor:

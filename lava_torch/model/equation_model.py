@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
-from lava_torch.kernels.equation.graph import NUMBER, SPIKE
+from lava_torch.kernels.equation.graph import NUMBER
 from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
 from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
 from lava_torch.model.errors import VarInitError
@@ -98,10 +98,14 @@ class EquationModel(TorchProcessModel):
 
     def message_dtype(self, port: str) -> torch.dtype:
         """Spikes are bytes, unless a subclass has changed what a step sends."""
-        kinds = dict(zip(self.returns, self.equation.trace(self.compute_dtype).output_kinds,
-                         strict=True))  # fmt: skip
-        unchanged = rows_method(self, "step") is not None
-        return torch.uint8 if unchanged and kinds.get(port) == SPIKE else self.compute_dtype
+        if port not in self.returns or rows_method(self, "step") is None:
+            return self.compute_dtype
+        kinds = self.equation.trace(self.compute_dtype).output_kinds
+        return self._sent_dtype(kinds[self.returns.index(port)])
+
+    def _sent_dtype(self, kind: str) -> torch.dtype:
+        """A spike is a byte: what reads it reads four times less."""
+        return self.compute_dtype if kind == NUMBER else torch.uint8
 
     def rows_obstacle(self) -> str | None:
         ports = {**self.binding.in_shapes, **self.binding.out_shapes}
@@ -118,21 +122,17 @@ class EquationModel(TorchProcessModel):
 
     @rows_of("step", "_value", "_evaluate")
     def step_rows(self, rows: Rows) -> None:
-        arguments = self.equation.arguments
-        sources = [self._sources(name, rows) for name in arguments]
-        graph = self.equation.trace(self.compute_dtype)
+        sources = [self._sources(name, rows) for name in self.equation.arguments]
+        kinds = self.equation.trace(self.compute_dtype).output_kinds
         results: list[Tensor | int] = []
-        for name, out, kind in zip(self.returns, self._sends, graph.output_kinds, strict=True):
+        for name, out, kind in zip(self.returns, self._sends, kinds, strict=True):
             if out:
-                # A spike is a byte: the rows that follow read four times less.
-                dtype = self.compute_dtype if kind == NUMBER else torch.uint8
                 size = math.prod(self.binding.out_shapes[name])
-                results.append(rows.scratch((rows.batch, size), dtype))
+                results.append(rows.scratch((rows.batch, size), self._sent_dtype(kind)))
                 rows.send(name, results[-1])
-            elif name in arguments and arguments.index(name) in graph.used:
-                results.append(arguments.index(name))
-            else:
-                results.append(rows.var(name))
+                continue
+            read = self._reading(name)
+            results.append(rows.var(name) if read is None else read)
         rows.add(equation_row(self.equation, self.compute_dtype, sources, results, rows.clock))
 
     def _sources(self, name: str, rows: Rows) -> list[Source]:
@@ -166,8 +166,8 @@ class EquationModel(TorchProcessModel):
                 results.append(states[name])
                 continue
             shape = layer.steps, layer.batch, math.prod(self.binding.out_shapes[name])
-            dtype = self.compute_dtype if kind == NUMBER else torch.uint8
-            results.append(torch.empty(shape, dtype=dtype, device=self.time_step.device))
+            sent = torch.empty(shape, dtype=self._sent_dtype(kind), device=self.time_step.device)
+            results.append(sent)
             layer.send(name, results[-1])
         run_sequence(self.equation, self.compute_dtype, sources, results, layer.steps)
         for name, state in states.items():

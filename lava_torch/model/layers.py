@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import torch
 from torch import Tensor
 
 from lava_torch.model.rows import Method, rows_of, unchanged
 
 if TYPE_CHECKING:
-    from lava_torch.model.connection import ConnectionModel
     from lava_torch.model.torch_model import TorchProcessModel
 
 #: What a model may do within a step.
@@ -69,22 +66,6 @@ def has_layer(model: TorchProcessModel) -> bool:
     mirrored = unchanged(model, "layer", PHASES)
     defined = (m for m in PHASES if callable(getattr(model, m, None)))
     return mirrored is not None and set(defined) <= set(mirrored)
-
-
-def run_connection(model: ConnectionModel, layer: Layer, buffer: str) -> None:
-    """The `layer` of a connection that sends from its Var `buffer` what arrived one step before.
-
-    `model.propagate` sums what arrives in all steps in one call: they are items of a batch to it.
-    """
-    s_in = model.counted(layer.whole("s_in")).to(model.compute_dtype)
-    items = layer.steps * layer.batch
-    arrived = model.propagate(s_in.reshape(items, *model.binding.in_shapes["s_in"]))
-    held = getattr(model, buffer).detach()
-    row = layer.batch, math.prod(model.binding.out_shapes["a_out"])
-    sums = torch.cat([held.reshape(1, *row), arrived.reshape(layer.steps, *row)])
-    layer.send("a_out", sums[:-1])
-    layer.trace(buffer, sums[1:])
-    setattr(model, buffer, sums[-1].view_as(held))
 
 
 def flat_sequence(x: Tensor, steps: int, batch: int) -> Tensor:

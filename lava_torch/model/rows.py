@@ -20,13 +20,11 @@ class Message:
     """What an OutPort sends, as memory that a row reads in the same step.
 
     `tensor` is contiguous, (batch, size); or, if `time`, data of which row (t - 1) % T is sent in
-    step t, (T, batch or 1, size). `state` says that it is a Var of the sender itself, which the
-    sender's `absorb` overwrites.
+    step t, (T, batch or 1, size).
     """
 
     tensor: Tensor
     time: bool = False
-    state: bool = False
 
     @property
     def size(self) -> int:
@@ -63,7 +61,8 @@ class Rows(Protocol):
         """A row that runs once after each run of steps, and wherever a Var is read within one."""
 
     def send(self, port: str, tensor: Tensor, time: bool = False, state: bool = False) -> None:
-        """Send `tensor`, see Message, from an OutPort."""
+        """Send `tensor`, see Message, from an OutPort. `state` says that it is a Var of the sender
+        itself, which the sender's `absorb` overwrites."""
 
     def messages(self, port: str) -> list[Message]:
         """What arrives at an InPort, to be summed; empty where nothing is connected."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor
@@ -158,7 +158,7 @@ def _run_reference(op: EquationOp, args: Sequence[Tensor]) -> None:
     """The equation's torch body."""
     tensors = dict(zip(op.arguments, args, strict=True))
     values = {
-        position: _summed([_seen(op, name, tensors) for name in op.parts(index)])
+        position: reduce(torch.add, [_seen(op, name, tensors) for name in op.parts(index)])
         for index, position in enumerate(op.graph.used)
     }
     unused = torch.zeros((), dtype=op.dtype, device=args[0].device)
@@ -179,13 +179,6 @@ def _seen(op: EquationOp, name: str, tensors: dict[str, Tensor]) -> Tensor:
     if op.layouts[name] == TIME:
         tensor = tensor[(int(tensors["t"]) - 1) % tensor.shape[0]]
     return tensor.to(op.dtype)
-
-
-def _summed(parts: Sequence[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 __all__ = [

@@ -72,12 +72,11 @@ def source(op: EquationOp, name: str) -> str:
         "    inside = i < total",
     ]
     if {ROW, TIME} & set(op.layouts.values()):
-        text += ["    j = i % size"]
+        # Without a batch nothing has to be divided.
+        text += ["    item, j = 0, i", "    if BATCHED:", "        item, j = i // size, i % size"]
     for n in _timed(op):
-        text += [
-            f"    {n}_row = ((tl.load(t) - 1) % {n}_steps * {n}_items + i // size % {n}_items)"
-        ]
-        text += [f"    {n}_row = {n}_row * size"]
+        item = f"(tl.load(t) - 1) % {n}_steps * {n}_items + item % {n}_items"
+        text += [f"    {n}_row = ({item}) * size"]
     cast = TRITON.types[op.dtype]
     for index, group in enumerate(op.sources):
         terms = [

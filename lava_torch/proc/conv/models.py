@@ -12,8 +12,7 @@ from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.op import Row
-from lava_torch.model.connection import ConnectionModel
-from lava_torch.model.layers import Layer, layer_of, run_connection
+from lava_torch.model.connection import ConnectionModel, float_rows
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.straight_through import round_ste, straight_through
 from lava_torch.proc.conv.process import Conv
@@ -40,7 +39,7 @@ class ConvModel(ConnectionModel):
         "num_message_bits",
     )
     trainable = ("weight",)
-    traceable = ("a_buf",)
+    buffer = "a_buf"
     #: By `lava-torch bench conv --stepper layers` beside the table.
     crossover = 0.2
     #: Vars that the shapes of the network depend on.
@@ -57,30 +56,14 @@ class ConvModel(ConnectionModel):
         if name in sizes and tuple(value.tolist()) != sizes[name]:
             raise self.refuse(name, value, f"{sizes[name]} as constructed: shapes depend on it")
 
-    def emit(self) -> Tensor:
-        return self.a_buf
-
-    def absorb(self, s_in: Tensor) -> None:
-        self.a_buf = self.propagate(self.counted(s_in))
-
     def propagate(self, s_in: Tensor) -> Tensor:
         return self.linear(s_in, self.weight)
 
-    @rows_of("emit")
-    def emit_rows(self, rows: Rows) -> None:
-        rows.send("a_out", rows.var("a_buf"), state=True)
-
-    @layer_of("emit", "absorb")
-    def layer(self, layer: Layer) -> None:
-        """One convolution for all steps."""
-        run_connection(self, layer, "a_buf")
-
-    def sum_row(self, rows: Rows) -> Row:
-        """The convolution of what arrives, written over `a_buf`."""
+    def sum_row(self, rows: Rows, sums: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
         sizes, binding = self._sizes, self.binding
         geometry = (*sizes["padding"], *sizes["stride"], *sizes["dilation"], *sizes["groups"])
-        sums = rows.var("a_buf").view(rows.batch, *binding.out_shapes["a_out"])
+        sums = sums.view(rows.batch, *binding.out_shapes["a_out"])
         return spike.CONV.on(
             spikes, count, x, self._outputs_last(rows), sums, *binding.in_shapes["s_in"],
             *geometry, graded,
@@ -120,9 +103,7 @@ class ConvModel(ConnectionModel):
 class ConvModelFloat(ConvModel):
     """Conv in float32 or float64."""
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
+    absorb_rows = float_rows
 
 
 @implements(proc=Conv, protocol=LoihiProtocol)
@@ -136,8 +117,9 @@ class ConvModelFixed(ConvModel):
 
     @rows_of("absorb", "counted", "propagate", "linear")
     def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
-        rows.add(message.WRAP24.on(rows.var("a_buf").view(-1)))
+        sums = rows.var(self.buffer)
+        rows.add(self.sum_row(rows, sums))
+        rows.add(message.WRAP24.on(sums.view(-1)))
 
     def propagate(self, s_in: Tensor) -> Tensor:
         if self.quantized_training:

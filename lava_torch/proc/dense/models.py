@@ -11,16 +11,17 @@ from torch.nn import functional
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
-from lava_torch.kernels import message, spike
+from lava_torch.kernels import spike
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.spike.functional import dense_delay_linear
 from lava_torch.model.connection import (
     ConnectionModel,
     DelayConnectionModel,
     FixedConnectionModel,
+    fixed_rows,
+    float_rows,
 )
-from lava_torch.model.layers import Layer, layer_of, run_connection
-from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.rows import Rows
 from lava_torch.model.values import version
 from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.utils.delays import LONGEST_DELAY
@@ -30,23 +31,15 @@ class DenseModel(ConnectionModel):
     """All synapses there are, one weight each."""
 
     last_axis_outermost = ("weights",)
-    traceable = ("a_buff",)
     #: Of all steps in one product: `lava-torch bench chain --stepper layers` beside the table.
     crossover = 0.5
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         return functional.linear(s_in, weights)
 
-    def sum_row(self, rows: Rows) -> Row:
-        """The weighted sum of what arrives, written over `a_buff`."""
+    def sum_row(self, rows: Rows, sums: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
-        weights, sums = rows.outermost("weights"), rows.var("a_buff")
-        return spike.DENSE.on(spikes, count, x, weights, sums, graded)
-
-    @layer_of("emit", "absorb")
-    def layer(self, layer: Layer) -> None:
-        """One matrix product for all steps."""
-        run_connection(self, layer, "a_buff")
+        return spike.DENSE.on(spikes, count, x, rows.outermost("weights"), sums, graded)
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
@@ -55,9 +48,7 @@ class DenseModel(ConnectionModel):
 class DenseModelFloat(DenseModel):
     """Dense in float32 or float64."""
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
+    absorb_rows = float_rows
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
@@ -74,11 +65,7 @@ class DenseModelFixed(DenseModel, FixedConnectionModel):
         # The tensors of a copy count their versions anew.
         return {**super().__getstate__(), "_copy": None}
 
-    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
-        if self.weight_exp != 0:
-            rows.add(message.SHIFT.on(rows.var("a_buff").view(-1), self.weight_exp))
+    absorb_rows = fixed_rows
 
     def exact_linear(self, s_in: Tensor) -> Tensor:
         """`weights @ s_in` of int32, exact, in a floating dtype that holds every partial sum:
@@ -123,9 +110,7 @@ class DelayDenseModel(DelayConnectionModel):
 class DelayDenseModelFloat(DelayDenseModel):
     """DelayDense in float32 or float64."""
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        self.add_rows(rows, 0)
+    absorb_rows = float_rows
 
 
 @implements(proc=DelayDense, protocol=LoihiProtocol)
@@ -136,6 +121,4 @@ class DelayDenseModelFixed(DelayDenseModel, FixedConnectionModel):
 
     longest = LONGEST_DELAY
 
-    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        self.add_rows(rows, self.weight_exp)
+    absorb_rows = fixed_rows

@@ -10,7 +10,7 @@ from torch import Tensor
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
-from lava_torch.kernels import message, spike
+from lava_torch.kernels import spike
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.spike import CSR
 from lava_torch.kernels.spike.functional import sparse_delay_linear, sparse_linear
@@ -18,10 +18,11 @@ from lava_torch.model.connection import (
     ConnectionModel,
     DelayConnectionModel,
     FixedConnectionModel,
+    fixed_rows,
+    float_rows,
 )
 from lava_torch.model.errors import VarValueError
-from lava_torch.model.layers import Layer, layer_of, run_connection
-from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.rows import Rows
 from lava_torch.model.torch_model import SparseVar, TorchProcessModel
 from lava_torch.model.values import as_csr, is_sparse, values_where
 from lava_torch.proc.sparse.process import DelaySparse, Sparse
@@ -31,22 +32,13 @@ from lava_torch.utils.delays import LONGEST_DELAY
 class SparseModel(ConnectionModel):
     """The synapses that are stored, one weight each."""
 
-    traceable = ("a_buff",)
-
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         csr = self.csr("weights")
         return sparse_linear(s_in, csr.indptr, csr.indices, weights.to(s_in.dtype), csr.shape[0])
 
-    def sum_row(self, rows: Rows) -> Row:
-        """The weighted sum of what arrives, written over `a_buff`."""
+    def sum_row(self, rows: Rows, sums: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
-        synapses = _synapses(self, rows)
-        return spike.SPARSE.on(spikes, count, x, *synapses, rows.var("a_buff"), graded)
-
-    @layer_of("emit", "absorb")
-    def layer(self, layer: Layer) -> None:
-        """One sparse product for all steps."""
-        run_connection(self, layer, "a_buff")
+        return spike.SPARSE.on(spikes, count, x, *_synapses(self, rows), sums, graded)
 
 
 @implements(proc=Sparse, protocol=LoihiProtocol)
@@ -62,9 +54,7 @@ class SparseModelFloat(SparseModel):
             return torch.float16
         return super().var_dtype(name)
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
+    absorb_rows = float_rows
 
 
 @implements(proc=Sparse, protocol=LoihiProtocol)
@@ -73,11 +63,7 @@ class SparseModelFloat(SparseModel):
 class SparseModelFixed(SparseModel, FixedConnectionModel):
     """Sparse with 8-bit weights, exact; in training, the same numbers in floating point."""
 
-    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        rows.add(self.sum_row(rows))
-        if self.weight_exp != 0:
-            rows.add(message.SHIFT.on(rows.var("a_buff").view(-1), self.weight_exp))
+    absorb_rows = fixed_rows
 
 
 class DelaySparseModel(DelayConnectionModel):
@@ -128,9 +114,7 @@ class DelaySparseModel(DelayConnectionModel):
 class DelaySparseModelFloat(DelaySparseModel):
     """DelaySparse in float32 or float64."""
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        self.add_rows(rows, 0)
+    absorb_rows = float_rows
 
 
 @implements(proc=DelaySparse, protocol=LoihiProtocol)
@@ -141,9 +125,7 @@ class DelaySparseModelFixed(DelaySparseModel, FixedConnectionModel):
 
     longest = LONGEST_DELAY
 
-    @rows_of("absorb", "counted", "propagate", "exact_linear", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        self.add_rows(rows, self.weight_exp)
+    absorb_rows = fixed_rows
 
 
 def _synapses(model: TorchProcessModel, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
