@@ -16,7 +16,7 @@ def by_row(contender: ProcessRun) -> dict[str, float]:
     if not isinstance(stepper, TableStepper):
         return {}
     contender.reset()
-    plan = stepper._plan
+    plan = stepper.plan
     seconds = profile([owned.row for owned in plan.rows], plan.clock, contender.work)
     return {
         f"{owned.node}.{owned.row.op.name}": value * 1e6

@@ -7,12 +7,11 @@ from collections import deque
 
 import torch
 
-from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
-from lava_torch.compiler.plan import make_plan, plan_obstacle, signature
+from lava_torch.compiler.plan import Plan
 from lava_torch.kernels.table import Control
-from lava_torch.runtime.steppers.base import Stepper
-from lava_torch.runtime.steppers.launches import Launches
+from lava_torch.runtime.steppers.launches import Launches, launch_rows
+from lava_torch.runtime.steppers.planned import PlannedStepper
 
 #: Steps in the larger of the two graphs; the smaller has one.
 UNROLLED = 16
@@ -22,7 +21,7 @@ BURST_SECONDS = 0.01
 BURSTS = 2
 
 
-class GraphStepper(Stepper):
+class GraphStepper(PlannedStepper):
     """Captures one step, and sixteen, of the network's plan and replays them.
 
     Time, data and counts of spikes are on the device, so that nothing waits for the host within a
@@ -30,48 +29,27 @@ class GraphStepper(Stepper):
     """
 
     name = "graph"
-    chunk = 1 << 30
+    device = "cuda"
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        self._signature: tuple | None = None
         self._seconds_a_step = 0.0
-
-    @classmethod
-    def obstacle(cls, network: Network) -> str | None:
-        if network.device.type != "cuda":
-            return f"it runs on a GPU, and the network is on {network.device}"
-        return plan_obstacle(network)
 
     @torch.no_grad()
     def advance(self, steps: int, control: Control) -> int:
-        self.network._place[0] = None
         with torch.cuda.device(self.network.device):
-            self._refresh()
-            for row in self._plan.before:
-                row.run("gpu")
+            self.refresh()
+            launch_rows(self.plan.before)
             try:
                 return self._replay(steps, control)
             finally:
-                for row in self._plan.after:
-                    row.run("gpu")
+                launch_rows(self.plan.after)
 
-    def _refresh(self) -> None:
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        if self._signature == (deterministic, *signature(self.network)):
-            return
-        reason = self.obstacle(self.network)
-        if reason is not None:
-            raise CompileError(
-                f"Stepper '{self.name}' cannot run the network as it is now: {reason}."
-            )
-        with torch.inference_mode(False):
-            self._plan = make_plan(self.network)
-            launches = Launches(self._plan)
-            _warm_up(launches)
-            self._one = _captured(launches, 1)
-            self._many = _captured(launches, UNROLLED)
-        self._signature = (deterministic, *signature(self.network))
+    def compile(self, plan: Plan) -> None:
+        launches = Launches(plan)
+        _warm_up(launches)
+        self._one = _captured(launches, 1)
+        self._many = _captured(launches, UNROLLED)
 
     def _replay(self, steps: int, control: Control) -> int:
         """Replay in bursts, a few of which are queued at once."""

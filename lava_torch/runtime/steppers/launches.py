@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -31,8 +33,13 @@ class Launches:
         self.plan.clock.add_(1)
         if self._lists:
             self.plan.counts.zero_()
-        for row in self.rows:
-            row.run("gpu")
+        launch_rows(self.rows)
+
+
+def launch_rows(rows: Iterable[Row]) -> None:
+    """Start the kernels of rows, one after another."""
+    for row in rows:
+        row.run("gpu")
 
 
 def fused(rows: list[Row]) -> list[Row]:

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.parts import Part, divide, traced_vars
-from lava_torch.compiler.plan import node_obstacle, read_obstacle, signature
+from lava_torch.compiler.plan import node_obstacle, read_obstacle
 from lava_torch.model.connection import ConnectionModel
 from lava_torch.runtime.control import Control
 from lava_torch.runtime.state import State
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.chunk import Chunk, ModelLayer
+from lava_torch.runtime.steppers.planned import plan_state
 from lava_torch.runtime.steppers.stepped import SteppedPart
 
 #: The most steps a chunk: more gain nothing, and a run is to end soon after it is asked to.
@@ -43,7 +44,7 @@ class LayersStepper(Stepper):
         self._links = {wire.node: wire.inputs for wire in network._wires}
         self._traced = {name: traced_vars(network, name) for name in network.models}
         self._stepped: dict[Part, SteppedPart] = {}
-        self._signature: tuple | None = None
+        self._state: tuple | None = None
 
     @classmethod
     def obstacle(cls, network: Network) -> str | None:
@@ -90,15 +91,14 @@ class LayersStepper(Stepper):
         parts = [part for part in self._parts if not part.layered]
         if not parts:
             return
-        state = (torch.are_deterministic_algorithms_enabled(), *signature(self.network))
-        if self._signature == state:
+        if self._state == plan_state(self.network):
             return
         with torch.inference_mode(False):
             self._stepped = {
                 part: SteppedPart(self.network, part.nodes, self._length) for part in parts
             }
         # Plans may have laid Vars out anew.
-        self._signature = (state[0], *signature(self.network))
+        self._state = plan_state(self.network)
 
     def _run_chunk(self, chunk: Chunk) -> None:
         clock = self.network.clock

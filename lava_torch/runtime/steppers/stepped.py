@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from lava_torch.compiler.network import Network
-from lava_torch.compiler.plan import Excerpt, Plan, make_plan
+from lava_torch.compiler.plan import Excerpt, Plan, distinct, make_plan
 from lava_torch.compiler.wiring import Key
-from lava_torch.kernels.table import Control, Program, RowFailed
+from lava_torch.kernels.table import Control, RowFailed
 from lava_torch.model.rows import Message
 from lava_torch.runtime.steppers.chunk import Chunk
-from lava_torch.runtime.steppers.launches import Launches
-from lava_torch.runtime.steppers.table import row_error
+from lava_torch.runtime.steppers.launches import Launches, launch_rows
+from lava_torch.runtime.steppers.table import Table, row_error
 
 
 class SteppedPart:
@@ -33,7 +33,7 @@ class SteppedPart:
         messages = {key: Message(buffer, time=True) for key, buffer in self._received.items()}
         self._plan = make_plan(network, Excerpt(members, self._clock, messages, sent, length))
         on_cpu = network.device.type == "cpu"
-        self._runner = _Table(self._plan) if on_cpu else _Kernels(self._plan)
+        self._runner = Table(self._plan) if on_cpu else _Kernels(self._plan)
         self._written = _state(network, self._plan)
 
     def _buffer(self, key: Key) -> Tensor:
@@ -58,25 +58,11 @@ class SteppedPart:
                 buffer[rows] = chunk.sequences[key]
         self._clock.fill_(chunk.first - 1)
         try:
-            self._runner.run(chunk.steps)
+            self._runner.run(chunk.steps, Control())
         except RowFailed as failure:
             raise row_error(self.network, self._plan, failure) from failure
         for key, kept in self._plan.kept.items():
             chunk.sequences[key] = kept[rows]
-
-
-class _Table:
-    """A plan run on the CPU."""
-
-    def __init__(self, plan: Plan) -> None:
-        clock = torch.zeros_like(plan.clock)
-        self._before, self._after = Program(plan.before, clock), Program(plan.after, clock)
-        self._program = Program([owned.row for owned in plan.rows], plan.clock)
-
-    def run(self, steps: int) -> None:
-        self._before.run(1, Control())
-        self._program.run(steps, Control())
-        self._after.run(1, Control())
 
 
 class _Kernels:
@@ -85,13 +71,11 @@ class _Kernels:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._launches = plan, Launches(plan)
 
-    def run(self, steps: int) -> None:
-        for row in self._plan.before:
-            row.run("gpu")
+    def run(self, steps: int, control: Control) -> None:
+        launch_rows(self._plan.before)
         for _ in range(steps):
             self._launches.step()
-        for row in self._plan.after:
-            row.run("gpu")
+        launch_rows(self._plan.after)
 
 
 def _borders(network: Network, members: frozenset[str]) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
@@ -108,11 +92,6 @@ def _borders(network: Network, members: frozenset[str]) -> tuple[tuple[Key, ...]
 def _state(network: Network, plan: Plan) -> list[Tensor]:
     """What the rows of a plan write to, but records: those of later steps are written again."""
     kept = {tensor.data_ptr() for tensor in plan.kept.values()}
-    models = network.models
-    rows = [owned.row for owned in plan.rows if not _records(models, owned.node)]
-    written = [tensor for row in (*rows, *plan.after) for tensor in row.written]
-    return list({t.data_ptr(): t for t in written if t.data_ptr() not in kept}.values())
-
-
-def _records(models: dict, node: str) -> bool:
-    return models[node].recorder
+    rows = [owned.row for owned in plan.rows if not network.models[owned.node].recorder]
+    written = (tensor for row in (*rows, *plan.after) for tensor in row.written)
+    return distinct(tensor for tensor in written if tensor.data_ptr() not in kept)

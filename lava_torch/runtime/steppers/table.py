@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.network import Network
-from lava_torch.compiler.plan import Plan, make_plan, plan_obstacle, signature
+from lava_torch.compiler.plan import Plan, distinct
 from lava_torch.kernels.table import Control, Program, RowFailed
-from lava_torch.runtime.steppers.base import Stepper
+from lava_torch.runtime.steppers.planned import PlannedStepper
 
 
 class RowError(RuntimeError):
@@ -24,72 +23,54 @@ def row_error(network: Network, plan: Plan, failure: RowFailed) -> RowError:
     return RowError(f"{owned.row.op.name}: {words}")
 
 
-class TableStepper(Stepper):
-    """Runs the network's plan as one table of compiled rows, see `lava_torch.kernels.table`.
+class Table:
+    """The rows of a plan with those before and after them, ready to run on the CPU."""
 
-    Addresses are in the table, so it looks before each run whether all tensors still lie where they
-    lay, and makes the table anew if one does not.
-    """
+    def __init__(self, plan: Plan) -> None:
+        self.steps = Program([owned.row for owned in plan.rows], plan.clock)
+        # These run beside the steps, so that they have a clock of their own.
+        clock = torch.zeros_like(plan.clock)
+        self._before = Program(plan.before, clock) if plan.before else None
+        self._after = Program(plan.after, clock) if plan.after else None
+
+    def run(self, steps: int, control: Control) -> int:
+        """Run up to `steps` steps; return how many were finished. RowFailed if a row failed."""
+        if self._before is not None:
+            self._before.run(1, Control())
+        try:
+            return self.steps.run(steps, control)
+        finally:
+            if self._after is not None:
+                self._after.run(1, Control())
+
+
+class TableStepper(PlannedStepper):
+    """Runs the network's plan as one table of compiled rows, see `lava_torch.kernels.table`."""
 
     name = "table"
-    #: It looks after signals itself.
-    chunk = 1 << 30
-
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
-        self._signature: tuple | None = None
-
-    @classmethod
-    def obstacle(cls, network: Network) -> str | None:
-        if network.device.type != "cpu":
-            return f"it runs on the CPU, and the network is on {network.device}"
-        return plan_obstacle(network)
+    device = "cpu"
 
     @torch.no_grad()
     def advance(self, steps: int, control: Control) -> int:
-        self.network._place[0] = None
-        self._refresh()
-        self._before.run(1, Control())
-        try:
-            return self._run(steps, control)
-        finally:
-            self._after.run(1, Control())
-
-    def _refresh(self) -> None:
-        """Make the table, if there is none or a tensor has moved since."""
-        if self._signature is not None and self._signature == signature(self.network):
-            return
-        reason = self.obstacle(self.network)
-        if reason is not None:
-            raise CompileError(
-                f"Stepper '{self.name}' cannot run the network as it is now: {reason}."
-            )
-        with torch.inference_mode(False):
-            plan = make_plan(self.network)
-            self._compile(plan)
-        self._signature = signature(self.network)
-
-    def _compile(self, plan: Plan) -> None:
-        self._plan = plan
-        self._program = Program([owned.row for owned in plan.rows], plan.clock)
-        # These run beside the steps, so that they have a clock of their own.
-        self._before = Program(plan.before, torch.zeros_like(plan.clock))
-        self._after = Program(plan.after, torch.zeros_like(plan.clock))
-        self._written = plan.written() if self._program.fallible else []
-
-    def _run(self, steps: int, control: Control) -> int:
+        self.refresh()
         kept = [tensor.clone() for tensor in self._written]
-        start = int(self._plan.clock)
+        start = int(self.plan.clock)
         try:
-            return self._program.run(steps, control)
+            return self._table.run(steps, control)
         except RowFailed as failure:
             self._restore(kept, start)
-            raise row_error(self.network, self._plan, failure) from failure
+            raise row_error(self.network, self.plan, failure) from failure
+
+    def compile(self, plan: Plan) -> None:
+        self._table = Table(plan)
+        fallible = self._table.steps.fallible
+        changed = [*plan.written(), *(t for row in plan.after for t in row.written)]
+        self._written = distinct(changed) if fallible else []
 
     def _restore(self, kept: list[Tensor], start: int) -> None:
         """Back to the start of the run, and again up to the last step that was finished."""
-        finished = int(self._plan.clock) - 1 - start
+        finished = int(self.plan.clock) - 1 - start
         for tensor, value in zip(self._written, kept, strict=True):
             tensor.copy_(value)
-        self._plan.clock.fill_(start)
-        self._program.run(finished, Control())
+        self.plan.clock.fill_(start)
+        self._table.run(finished, Control())
