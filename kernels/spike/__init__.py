@@ -3,9 +3,9 @@
 The row operations work in place on contiguous tensors. B is the batch (1 without one), m the number
 of presynaptic and n of postsynaptic neurons. Who spiked is a list: `spikes` int32 (B * m,) holds in
 its first `count` (int32 (1,)) places the flat positions b * m + j of what is not zero in `x`
-(B * m,), ascending on a CPU. `graded`, a constant, says whether the value x[b * m + j] counts, or 1
-whatever it is. Weights lie by presynaptic neuron; they may be of a smaller dtype than the output,
-in which they are summed.
+(B * m,), ascending on a CPU, and on a GPU where torch's deterministic algorithms are on. `graded`,
+a constant, says whether the value x[b * m + j] counts, or 1 whatever it is. Weights lie by
+presynaptic neuron; they may be of a smaller dtype than the output, in which they are summed.
 """
 
 from __future__ import annotations

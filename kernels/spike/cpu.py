@@ -138,6 +138,7 @@ def sparse(spikes, count, x, indptr, indices, values, out, graded, thread, threa
         first, end = b * m, (b + 1) * m
         while q < total and spikes[q] < end:
             j = np.uint32(spikes[q] - first)
+            # As in sparse_delay: a function of both, inlined or not, slows short rows by a tenth.
             start, stop = indptr[j], indptr[j + np.uint32(1)]
             following = stop
             if q + 1 < total:

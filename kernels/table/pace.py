@@ -52,9 +52,8 @@ class Pace:
             self._tries += 1
             if self._tries >= TRIES:
                 self._judge(self._trying)
-        elif (
-            self._chunks % LASTING == 2 and not self._fixed
-        ):  # the first chunk is one step, and a slow one
+        elif self._chunks % LASTING == 2 and not self._fixed:
+            # Not after the first chunk, which is one step, and a slow one.
             self._try(2 if self._best == 1 else 1)
 
     def _try(self, threads: int) -> None:
@@ -73,7 +72,11 @@ class Pace:
 
 def thread_limit() -> int:
     """Threads that a run may use: torch's number, where the system lets threads yield."""
-    if sys.platform == "win32":
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(torch.get_num_threads(), cores or 1)
+    return 1 if sys.platform == "win32" else min(torch.get_num_threads(), usable_cores())
+
+
+def usable_cores() -> int:
+    """Logical cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -14,6 +14,7 @@ from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
 from lava_torch.proc.conv.utils import output_shape, whole_pair
+from lava_torch.utils.arrays import as_array, check_real
 
 Pair = int | Sequence[int]
 
@@ -108,17 +109,13 @@ class Conv(AbstractProcess):
         self.num_message_bits = Var(shape=(1,), init=num_message_bits)
 
     def _checked_weight(self, weight: ArrayLike) -> np.ndarray:
-        # A torch tensor, known by its methods: this module does not import torch.
-        weight = np.asarray(weight.detach().cpu() if hasattr(weight, "detach") else weight)
+        weight = as_array(weight)
         if weight.ndim != 4 or 0 in weight.shape:
             raise ValueError(
                 f"Conv '{self.name}': weight must be 4-D (output channels, kernel x, kernel y, "
                 f"input channels / groups), none of them 0; got shape {weight.shape}."
             )
-        if weight.dtype.kind not in "biuf":
-            raise ValueError(
-                f"Conv '{self.name}': weight must be real numbers; got dtype {weight.dtype}."
-            )
+        check_real(f"Conv '{self.name}'", "weight", weight)
         if not np.isfinite(weight).all():
             raise ValueError(
                 f"Conv '{self.name}': its weight of shape {weight.shape} has NaN or infinite "

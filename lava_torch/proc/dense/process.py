@@ -12,6 +12,7 @@ from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.utils.arrays import as_array, check_real
 from lava_torch.utils.delays import check_dtype, check_shape, largest_delay
 
 
@@ -69,9 +70,7 @@ class Dense(AbstractProcess):
                 f"{cls.__name__} needs a dense array of {what}; got a sparse matrix of shape "
                 f"{values.shape}. Pass {what}.toarray()."
             )
-        # A torch tensor, known by its methods: this module does not import torch.
-        values = values.detach().cpu() if hasattr(values, "detach") else values
-        return np.asarray(values)
+        return as_array(values)
 
     @property
     def _label(self) -> str:
@@ -84,10 +83,7 @@ class Dense(AbstractProcess):
             raise ValueError(
                 f"{self._label}: weights must be a 2-D array (post, pre); got shape {shape}."
             )
-        if weights.dtype.kind not in "biuf":
-            raise ValueError(
-                f"{self._label}: weights must be real numbers; got dtype {weights.dtype}."
-            )
+        check_real(self._label, "weights", weights)
         finite = np.isfinite(weights)
         if not finite.all():
             raise ValueError(

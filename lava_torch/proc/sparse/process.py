@@ -13,6 +13,7 @@ from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.utils.arrays import as_array, check_real, is_real
 from lava_torch.utils.delays import check_dtype, check_shape, largest_delay
 
 #: A scipy sparse matrix or array of any format, or a `lava_torch.CSR`.
@@ -85,10 +86,7 @@ class Sparse(AbstractProcess):
                 f"{self._label}: weights must be a 2-D matrix (post, pre); got shape {shape}."
             )
         values = _stored(weights)
-        if values.dtype.kind not in "biuf":
-            raise ValueError(
-                f"{self._label}: weights must be real numbers; got dtype {values.dtype}."
-            )
+        check_real(self._label, "weights", values)
         missing = values.size - np.count_nonzero(np.isfinite(values))
         if missing:
             raise ValueError(
@@ -168,8 +166,8 @@ def _is_csr(weights: Any) -> bool:
 def _as_matrix(weights: Any) -> Matrix:
     if _is_csr(weights) or scipy.sparse.issparse(weights):
         return weights
-    weights = np.asarray(weights.detach().cpu() if hasattr(weights, "detach") else weights)
-    if weights.ndim != 2 or weights.dtype.kind not in "biuf":
+    weights = as_array(weights)
+    if weights.ndim != 2 or not is_real(weights):
         return weights  # refused where the Process has a name
     if weights.dtype == np.float16:  # which scipy has not
         weights = weights.astype(np.float32)
