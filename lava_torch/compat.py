@@ -21,6 +21,7 @@ from typing import Any
 __all__ = ["TABLE", "LavaConflictError", "NotServedError", "install", "uninstall"]
 
 _CORE = "lava_torch.core"
+_LEARNING = "lava_torch.learning"
 NOT_YET = "not yet"
 
 
@@ -66,17 +67,20 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.magma.compiler.executable": {"lava_torch.runtime": "Executable"},
     "lava.magma.core.callback_fx": {NOT_YET: "CallbackFx NxSdkCallbackFx IterableCallBack"},
     "lava.magma.core.decorator": {_CORE: "implements requires tag"},
-    "lava.magma.core.learning.constants": {NOT_YET: "GradedSpikeCfg"},
+    "lava.magma.core.learning.constants": {_LEARNING: "GradedSpikeCfg"},
     "lava.magma.core.learning.learning_rule": {
-        NOT_YET: "LoihiLearningRule Loihi2FLearningRule Loihi3FLearningRule"
+        _LEARNING: "LoihiLearningRule Loihi2FLearningRule Loihi3FLearningRule"
     },
     "lava.magma.core.learning.learning_rule_applier": {
         NOT_YET: "AbstractLearningRuleApplier LearningRuleApplierFloat LearningRuleApplierBitApprox"
     },
-    "lava.magma.core.learning.product_series": {NOT_YET: "Factor Product ProductSeries"},
+    "lava.magma.core.learning.product_series": {_LEARNING: "Factor Product ProductSeries"},
     "lava.magma.core.learning.random": {NOT_YET: "TraceRandom ConnVarRandom"},
     "lava.magma.core.learning.symbolic_equation": {NOT_YET: "SymbolicEquation"},
-    "lava.magma.core.learning.utils": {NOT_YET: "stochastic_round apply_mask float_to_literal"},
+    "lava.magma.core.learning.utils": {
+        _LEARNING: "float_to_literal",
+        NOT_YET: "stochastic_round apply_mask",
+    },
     "lava.magma.core.model.interfaces": {NOT_YET: "AbstractPortImplementation"},
     "lava.magma.core.model.model": {_CORE: "AbstractProcessModel"},
     "lava.magma.core.model.py.connection": {
@@ -175,12 +179,13 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.dense.models": "PyDenseModelFloat=DenseModelFloat "
         "PyDenseModelBitAcc=DenseModelFixed PyDelayDenseModelFloat=DelayDenseModelFloat "
         "PyDelayDenseModelBitAcc=DelayDenseModelFixed",
-        NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel "
-        "PyLearningDenseModelFloat PyLearningDenseModelBitApproximate",
+        "lava_torch.proc.dense.learning_models": "PyLearningDenseModelFloat=LearningDenseModelFloat "
+        "PyLearningDenseModelBitApproximate=LearningDenseModelFixed",
+        NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel",
     },
     "lava.proc.dense.process": {
         "lava_torch.proc.dense.process": "Dense DelayDense",
-        NOT_YET: "LearningDense",
+        "lava_torch.proc.dense.learning": "LearningDense",
     },
     "lava.proc.graded.models": {
         NOT_YET: "AbstractGradedVecModel PyGradedVecModelFixed AbstractGradedReluVecModel "
@@ -218,8 +223,8 @@ TABLE: dict[str, dict[str, str]] = {
         NOT_YET: "AbstractPyRingBuffer",
     },
     "lava.proc.io.utils": {NOT_YET: "ChannelConfig SendFull ReceiveEmpty ReceiveNotEmpty"},
-    "lava.proc.learning_rules.r_stdp_learning_rule": {NOT_YET: "RewardModulatedSTDP"},
-    "lava.proc.learning_rules.stdp_learning_rule": {NOT_YET: "STDPLoihi"},
+    "lava.proc.learning_rules.r_stdp_learning_rule": {_LEARNING: "RewardModulatedSTDP"},
+    "lava.proc.learning_rules.stdp_learning_rule": {_LEARNING: "STDPLoihi"},
     "lava.proc.lif.models": {
         "lava_torch.proc.lif.models": "PyLifModelFloat=LIFModelFloat "
         "PyLifModelBitAcc=LIFModelFixed PyTernLifModelFloat=TernaryLIFModelFloat "

@@ -20,7 +20,13 @@ INCREMENTS = 0x9E3779B9, 0xBB67AE85
 ROUNDS = 10
 
 #: What the numbers of a seed are used for.
-STREAMS = {"connectivity": 1, "rounding": 2, "noise": 3}
+STREAMS = {
+    "connectivity": 1,
+    "rounding": 2,
+    "noise": 3,
+    "traces": 4,
+    "rounding of columns": 5,
+}
 
 
 def key(seed: int) -> tuple[int, int]:

@@ -299,10 +299,9 @@ class _ModelRows:
         return _rows_of_var(self.model, name, self.planner.network.clock.batch_size)
 
     def outermost(self, name: str) -> Tensor:
-        value = getattr(self.model, name)
-        _check_shape(self.model, name, value, self.planner.network.clock.batch_size)
-        _put(self.model, name, value, outermost_last)
-        return getattr(self.model, name).detach().movedim(-1, 0)
+        value, batch_size = getattr(self.model, name), self.planner.network.clock.batch_size
+        _check_shape(self.model, name, value, batch_size)
+        return _outermost(self.model, name, _batched(self.model, name, batch_size))
 
     def read(self, ref_port: str) -> Tensor:
         source = self.model._reads.get(ref_port)
@@ -312,12 +311,12 @@ class _ModelRows:
         for row in self.planner.refreshed.get(source.model.binding.name, []):
             self.add(row)
         value, batch_size = getattr(source.model, source.var), self.planner.network.clock.batch_size
-        batched = batch_size is not None and not source.model.is_shared(source.var)
+        batched = _batched(source.model, source.var, batch_size)
         if source.var in source.model.last_axis_outermost:
-            _put(source.model, source.var, value, outermost_last)
-            x = getattr(source.model, source.var).detach().movedim(-1, 0)
-            index = _index(source.view, _numbers(tuple(x.shape)).movedim(0, -1))
-            x = x.reshape(1, -1)
+            x = _outermost(source.model, source.var, batched)
+            item = tuple(x.shape[int(batched) :])
+            index = _index(source.view, _numbers(item).movedim(0, -1))
+            x = x.reshape(batch_size if batched else 1, -1)
         else:
             x = _rows_of_var(source.model, source.var, batch_size)
             index = _index(source.view, _numbers(tuple(value.shape[int(batched) :])))
@@ -343,12 +342,22 @@ def _in_order(index: Tensor, size: int) -> bool:
     return torch.equal(index, torch.arange(size, dtype=torch.int32))
 
 
+def _batched(model: TorchProcessModel, name: str, batch_size: int | None) -> bool:
+    return batch_size is not None and not model.is_shared(name)
+
+
+def _outermost(model: TorchProcessModel, name: str, batched: bool) -> Tensor:
+    """A Var with its last axis first, behind the batch, and laid out so."""
+    lead = int(batched)
+    _put(model, name, getattr(model, name), lambda value: outermost_last(value, lead))
+    return getattr(model, name).detach().movedim(-1, lead)
+
+
 def _rows_of_var(model: TorchProcessModel, name: str, batch_size: int | None) -> Tensor:
     _check_shape(model, name, getattr(model, name), batch_size)
     _put(model, name, getattr(model, name), Tensor.contiguous)
     value = getattr(model, name).detach()
-    batched = batch_size is not None and not model.is_shared(name)
-    return value.view(value.shape[0] if batched else 1, -1)
+    return value.view(value.shape[0] if _batched(model, name, batch_size) else 1, -1)
 
 
 def _check_shape(
@@ -358,7 +367,7 @@ def _check_shape(
     known = model._inits.get(name)
     if known is None or name in model.sparse or known[1] == (1,):
         return
-    batched = batch_size is not None and not model.is_shared(name)
+    batched = _batched(model, name, batch_size)
     wanted = (batch_size, *known[1]) if batched else tuple(known[1])
     if tuple(value.shape) not in (wanted, (batch_size, *known[1])) and value.numel():
         raise ValueError(

@@ -15,6 +15,8 @@ from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
 
 RULE_LENGTH = 256
+#: How the items of a batch learn: each its own synapses, or all the same by their mean change.
+BATCH_MODES = ("each", "mean")
 TRACES = ("x1", "x2", "y1", "y2", "y3")
 
 
@@ -43,7 +45,7 @@ class LearningConnectionProcess(AbstractProcess):
     `s_in_y3` their traces under a three-factor rule; all (n,).
 
     Vars: `x0` (spiked in this epoch), `tx` (when), `x1`, `x2` of shape (m,); `y0`, `ty`, `y1`,
-    `y2`, `y3` of shape (n,); `tag_1`, `tag_2` of `shape`; the rules `dw`, `dd`, `dt` as strings;
+    `y2`, `y3` of shape (n,); `tag_1`, `tag_2` of `shape`; the rules `dw`, `dd`, `dt` as strings, empty where there is none;
     and `x1_tau`, `x1_impulse` and so on for each trace, of shape (1,). All but the tags and the
     rule's own values start at 0.
 
@@ -51,21 +53,36 @@ class LearningConnectionProcess(AbstractProcess):
     ----------
     shape : (n, m).
     learning_rule : see LearningRule.
-    kwargs : among them `tag_1` and `tag_2`, numbers or arrays of `shape`; None: zeros.
+    kwargs : among them `tag_1` and `tag_2`, numbers or arrays of `shape` (None: zeros);
+        `graded_spike_cfg`, which sets the rule's x1_impulse to 0 unless it is 0; `batch_learning`,
+        one of BATCH_MODES.
 
     Raises
     ------
-    ValueError : no learning rule.
+    ValueError : no learning rule; no synapses; an unknown `batch_learning`.
     """
 
     def __init__(
         self, shape: tuple[int, int], learning_rule: LearningRule | None, **kwargs: Any
     ) -> None:
+        kind, name = type(self).__name__, kwargs.get("name")
         if learning_rule is None:
             raise ValueError(
-                f"{type(self).__name__} needs a learning_rule; use the connection that does not "
-                f"learn if there is none."
+                f"{kind} '{name}' needs a learning_rule; use the connection that does not learn if "
+                f"there is none."
             )
+        if len(shape) < 2 or 0 in shape:
+            raise ValueError(
+                f"{kind} '{name}' has weights of shape {tuple(shape)}, and no synapse that could "
+                "learn; give it a matrix (post, pre)."
+            )
+        if kwargs.get("batch_learning", "each") not in BATCH_MODES:
+            raise ValueError(
+                f"{kind} '{name}': batch_learning must be one of {BATCH_MODES}; got "
+                f"{kwargs['batch_learning']!r}."
+            )
+        if kwargs.get("graded_spike_cfg", 0):
+            learning_rule.x1_impulse = 0
         self._learning_rule = learning_rule
         post, pre = (shape[0],), (shape[-1],)
         for port in ("s_in_bap", "s_in_y1", "s_in_y2", "s_in_y3"):
@@ -81,7 +98,8 @@ class LearningConnectionProcess(AbstractProcess):
 
     def _add_rule_vars(self, rule: LearningRule) -> None:
         for target in ("dw", "dd", "dt"):
-            setattr(self, target, Var(shape=(RULE_LENGTH,), init=getattr(rule, f"{target}_str")))
+            text = getattr(rule, f"{target}_str") or ""
+            setattr(self, target, Var(shape=(RULE_LENGTH,), init=text))
         for trace in TRACES:
             for parameter in (f"{trace}_tau", f"{trace}_impulse"):
                 setattr(self, parameter, Var(shape=(1,), init=getattr(rule, parameter)))

@@ -341,6 +341,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         """Write a Var in place; nothing is written if the value does not fit."""
         if name in self.strings:
             self.strings[name] = self._checked_string(name, value)
+            self.on_var_update()
             return
         target: Tensor = getattr(self, name)
         if name in self.sparse:
@@ -406,7 +407,9 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         batched = self.batch_size is not None and not self.is_shared(name)
         if batched and value.ndim <= len(shape):
             value = value.expand(self.batch_size, *shape).clone()
-        return outermost_last(value) if name in self.last_axis_outermost else value
+        if name not in self.last_axis_outermost:
+            return value
+        return outermost_last(value, int(self.batch_size is not None and not self.is_shared(name)))
 
     def _bind_pattern(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
         """Take the positions of a sparse init; its values, as they are given."""

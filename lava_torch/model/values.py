@@ -162,9 +162,12 @@ def c_cast(value: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     return np.asarray(np.trunc(value), order="C").astype(np.int64)
 
 
-def outermost_last(value: torch.Tensor) -> torch.Tensor:
-    """The same tensor with its last axis outermost in memory; itself if it lies so already."""
-    return value.movedim(-1, 0).contiguous().movedim(0, -1) if value.ndim > 1 else value
+def outermost_last(value: torch.Tensor, lead: int = 0) -> torch.Tensor:
+    """The same tensor with its last axis outermost in memory, but for `lead` leading axes; itself
+    if it lies so already."""
+    if value.ndim <= lead + 1:
+        return value
+    return value.movedim(-1, lead).contiguous().movedim(lead, -1)
 
 
 def _real_numbers(error: type[ValueError], what: str, value: Any) -> np.ndarray:

@@ -50,7 +50,7 @@ class TestConnection:
 
     def test_values_of_the_rule(self, connection):
         assert connection.dw.get() == "2^-2*x1*y0" and connection.dw.shape == (256,)
-        assert connection.dd.get() is None and connection.dt.get() == "x0*y1"
+        assert connection.dd.get() == "" and connection.dt.get() == "x0*y1"
         taus = [getattr(connection, f"{t}_tau").get() for t in ("x1", "x2", "y1", "y2", "y3")]
         impulses = [getattr(connection, f"{t}_impulse").get() for t in ("x1", "y3")]
         assert taus == [10, 11, 12, 13, 14] and impulses == [20, 24]

@@ -51,11 +51,8 @@ class DenseModelFloat(DenseModel):
     absorb_rows = float_rows
 
 
-@implements(proc=Dense, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("bit_accurate_loihi", "fixed_pt")
-class DenseModelFixed(DenseModel, FixedConnectionModel):
-    """Dense with 8-bit weights, exact; in training, the same numbers in floating point."""
+class ExactDenseModel(DenseModel, FixedConnectionModel):
+    """8-bit weights; sums are exact."""
 
     def setup(self) -> None:
         super().setup()
@@ -64,8 +61,6 @@ class DenseModelFixed(DenseModel, FixedConnectionModel):
     def __getstate__(self) -> dict[str, Any]:
         # The tensors of a copy count their versions anew.
         return {**super().__getstate__(), "_copy": None}
-
-    absorb_rows = fixed_rows
 
     def exact_linear(self, s_in: Tensor) -> Tensor:
         """`weights @ s_in` of int32, exact, in a floating dtype that holds every partial sum:
@@ -86,6 +81,15 @@ class DenseModelFixed(DenseModel, FixedConnectionModel):
         if self._copy is None or self._copy[0] is not weights or self._copy[1] != state:
             self._copy = (weights, state, weights.to(dtype))
         return self._copy[2]
+
+
+@implements(proc=Dense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class DenseModelFixed(ExactDenseModel):
+    """Dense with 8-bit weights, exact; in training, the same numbers in floating point."""
+
+    absorb_rows = fixed_rows
 
 
 class DelayDenseModel(DelayConnectionModel):

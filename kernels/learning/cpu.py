@@ -1,0 +1,185 @@
+"""The numba bodies of the trace operations.
+
+Spikes are few, and one thread looks after them; the neurons' histories are divided among threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from lava_torch.kernels.learning import (
+    ADD,
+    ADD_SATURATING,
+    DECAY_BITS,
+    OVERWRITE,
+    REGULAR,
+    ROUND_BITS,
+    TRACE_MAX,
+)
+from lava_torch.kernels.random import STREAMS
+from lava_torch.kernels.random.cpu import philox
+from lava_torch.kernels.table.share import OPTIONS, share
+
+_TRACES = STREAMS["traces"]
+_DECAY, _ROUND = np.uint32(32 - DECAY_BITS), np.uint32(32 - ROUND_BITS)
+_FRACTION = (1 << DECAY_BITS) - 1
+
+
+@njit(**OPTIONS)
+def item_word(item, t):
+    """The third word of a counter: the item, and beside it what steps count above 2^32."""
+    return item + ((t >> 32) << 20)
+
+
+@njit(**OPTIONS)
+def pre(
+    spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads
+):
+    if thread != 0:
+        return
+    times, flags, first, second = tx.ravel(), x0.ravel(), x1.ravel(), x2.ravel()
+    now = (t[0] - 1) % t_epoch + 1
+    for q in range(count[0]):
+        p = np.uint32(spikes[q])
+        half = first.dtype.type(0.5)
+        if graded is not None:
+            half = first.dtype.type(x[p]) * half
+        again = times[p] > 0
+        if mode == REGULAR:
+            if again:
+                first[p] += impulses[0]
+        elif mode == OVERWRITE:
+            first[p] = half
+        else:
+            first[p] += half
+        if again:
+            second[p] += impulses[1]
+        times[p] = now
+        flags[p] = 1
+
+
+@njit(**OPTIONS)
+def _impulse(trace, impulse, r):
+    """A trace with an impulse, whose fraction is rounded up where r is below it."""
+    return min(max(trace + impulse[0] + (r < impulse[1]), 0), TRACE_MAX)
+
+
+@njit(**OPTIONS)
+def pre_fixed(
+    spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads
+):
+    if thread != 0:
+        return
+    times, flags, first, second = tx.ravel(), x0.ravel(), x1.ravel(), x2.ravel()
+    now = (t[0] - 1) % t_epoch + 1
+    for q in range(count[0]):
+        p = np.uint32(spikes[q])
+        size = np.int64(1)
+        if graded is not None:
+            size = np.int64(x[p])
+        half = size >> 1
+        half = (half + (size & 1 & half)) & 255
+        again = times[p] > 0
+        counts = True
+        if mode == REGULAR:
+            if again:
+                first[p] = _impulse(first[p], impulses[0], 0)
+        elif mode == OVERWRITE:
+            first[p] = half
+        else:
+            total = (first[p] + half) % 256
+            if total > TRACE_MAX:
+                first[p] = total - TRACE_MAX if mode == ADD else TRACE_MAX
+            else:
+                first[p] = total
+                counts = mode == ADD_SATURATING
+        if counts:
+            if again:
+                second[p] = _impulse(second[p], impulses[1], 0)
+            times[p] = now
+            flags[p] = 1
+
+
+@njit(**OPTIONS)
+def post(spikes, count, t, ty, y0, y1, y2, y3, impulses, t_epoch, thread, threads):
+    if thread != 0:
+        return
+    times, flags = ty.ravel(), y0.ravel()
+    first, second, third = y1.ravel(), y2.ravel(), y3.ravel()
+    now = (t[0] - 1) % t_epoch + 1
+    for q in range(count[0]):
+        p = np.uint32(spikes[q])
+        if times[p] > 0:
+            first[p] += impulses[0]
+            second[p] += impulses[1]
+            third[p] += impulses[2]
+        times[p] = now
+        flags[p] = 1
+
+
+@njit(**OPTIONS)
+def post_fixed(
+    spikes, count, t, ty, y0, y1, y2, y3, impulses, t_epoch, key0, key1, thread, threads
+):
+    if thread != 0:
+        return
+    times, flags, size = ty.ravel(), y0.ravel(), ty.shape[1]
+    first, second, third = y1.ravel(), y2.ravel(), y3.ravel()
+    now = (t[0] - 1) % t_epoch + 1
+    for q in range(count[0]):
+        p = np.uint32(spikes[q])
+        if times[p] > 0:
+            item = item_word(np.int64(p) // size, t[0])
+            r = np.int64(philox(1, t[0], item, _TRACES, key0, key1)[2] >> _ROUND)
+            first[p] = _impulse(first[p], impulses[0], r)
+            second[p] = _impulse(second[p], impulses[1], r)
+            third[p] = _impulse(third[p], impulses[2], r)
+        times[p] = now
+        flags[p] = 1
+
+
+@njit(**OPTIONS)
+def history(trace, times, table, parameters, t, t_epoch, received, thread, threads):
+    low, high = share(trace.shape[1], thread, threads)
+    decay, impulse = parameters[0], parameters[1]
+    zero = impulse - impulse
+    for b in range(trace.shape[0]):
+        own, spiked = trace[b, low:high], times[b, low:high]
+        table[b, 0, low:high] = own
+        for k in range(1, table.shape[1]):
+            before, after = table[b, k - 1, low:high], table[b, k, low:high]
+            for i in range(after.shape[0]):
+                after[i] = before[i] * decay + (impulse if spiked[i] == k else zero)
+        if received is None:
+            own[:] = table[b, t_epoch, low:high]
+
+
+@njit(**OPTIONS)
+def history_fixed(
+    trace, times, table, parameters, t, t_epoch, side, key0, key1, received, thread, threads
+):
+    low, high = share(trace.shape[1], thread, threads)
+    decay, whole, fraction = parameters[0], parameters[1], parameters[2]
+    for b in range(trace.shape[0]):
+        words = philox(side, t[0], item_word(b, t[0]), _TRACES, key0, key1)
+        q, r = np.int64(words[0] >> _DECAY), np.int64(words[1] >> _ROUND)
+        added = whole + (r < fraction)
+        own, spiked, first = trace[b, low:high], times[b, low:high], table[b, 0, low:high]
+        for i in range(own.shape[0]):
+            first[i] = min(max(own[i], -128), 255)
+        for k in range(1, table.shape[1]):
+            before, after = table[b, k - 1, low:high], table[b, k, low:high]
+            for i in range(after.shape[0]):
+                product = np.int64(before[i]) * decay
+                h = (product >> DECAY_BITS) + (q < (product & _FRACTION))
+                after[i] = min(max(h + added, 0), TRACE_MAX) if spiked[i] == k else h
+        if received is None:
+            own[:] = table[b, t_epoch, low:high]
+
+
+@njit(**OPTIONS)
+def forget(times, flags, t, t_epoch, thread, threads):
+    low, high = share(times.shape[1], thread, threads)
+    times[:, low:high] = 0
+    flags[:, low:high] = 0
