@@ -38,13 +38,25 @@ from lava_torch.core import (
 )
 from lava_torch.kernels.equation import Equation, EquationError, equation
 from lava_torch.kernels.spike import CSR
+from lava_torch.learning import (
+    GradedSpikeCfg,
+    Loihi2FLearningRule,
+    Loihi3FLearningRule,
+    LoihiLearningRule,
+    RewardModulatedSTDP,
+    RuleError,
+    STDPLoihi,
+)
 from lava_torch.model import EquationModel, TorchProcessModel, VarInitError, VarValueError
 from lava_torch.observe import Monitor, TensorBoardLogger
 from lava_torch.proc import io
 from lava_torch.proc.atrlif.process import ATRLIF
 from lava_torch.proc.conv.process import Conv
+from lava_torch.proc.dense.learning import LearningDelayDense, LearningDense
 from lava_torch.proc.dense.process import DelayDense, Dense
+from lava_torch.proc.lif.learning import LearningLIF
 from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.sparse.learning import LearningDelaySparse, LearningSparse
 from lava_torch.proc.sparse.process import DelaySparse, Sparse
 from lava_torch.runtime import Executable, Runtime
 from lava_torch.train import Deployment, deploy, quantize, surrogate
@@ -53,6 +65,18 @@ from lava_torch.utils.weightutils import SignMode
 __version__ = "0.1.0"
 
 __all__ = [
+    "LearningSparse",
+    "LearningDelaySparse",
+    "LearningLIF",
+    "LearningDense",
+    "LearningDelayDense",
+    "STDPLoihi",
+    "RuleError",
+    "RewardModulatedSTDP",
+    "LoihiLearningRule",
+    "Loihi3FLearningRule",
+    "Loihi2FLearningRule",
+    "GradedSpikeCfg",
     "ATRLIF",
     "CPU",
     "CSR",

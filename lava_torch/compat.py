@@ -179,8 +179,8 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.dense.models": "PyDenseModelFloat=DenseModelFloat "
         "PyDenseModelBitAcc=DenseModelFixed PyDelayDenseModelFloat=DelayDenseModelFloat "
         "PyDelayDenseModelBitAcc=DelayDenseModelFixed",
-        "lava_torch.proc.dense.learning_models": "PyLearningDenseModelFloat=LearningDenseModelFloat "
-        "PyLearningDenseModelBitApproximate=LearningDenseModelFixed",
+        "lava_torch.proc.dense.learning_models": "PyLearningDenseModelFloat="
+        "LearningDenseModelFloat PyLearningDenseModelBitApproximate=LearningDenseModelFixed",
         NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel",
     },
     "lava.proc.dense.process": {
@@ -229,13 +229,15 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.lif.models": "PyLifModelFloat=LIFModelFloat "
         "PyLifModelBitAcc=LIFModelFixed PyTernLifModelFloat=TernaryLIFModelFloat "
         "PyTernLifModelFixed=TernaryLIFModelFixed",
+        "lava_torch.proc.lif.learning_models": "PyLearningLifModelFloat=LearningLIFModelFloat "
+        "PyLearningLIFModelFixed=LearningLIFModelFixed",
         NOT_YET: "AbstractPyLifModelFloat AbstractPyLifModelFixed PyLifResetModelFloat "
-        "PyLifResetModelBitAcc PyLifRefractoryModelFloat PyLearningLifModelFloat "
-        "PyLearningLIFModelFixed",
+        "PyLifResetModelBitAcc PyLifRefractoryModelFloat",
     },
     "lava.proc.lif.process": {
         "lava_torch.proc.lif.process": "AbstractLIF LIF TernaryLIF",
-        NOT_YET: "LearningLIF LIFReset LIFRefractory",
+        "lava_torch.proc.lif.learning": "LearningLIF",
+        NOT_YET: "LIFReset LIFRefractory",
     },
     "lava.proc.monitor.models": {"lava_torch.observe.models": "PyMonitorModel=MonitorModel"},
     "lava.proc.monitor.process": {"lava_torch.observe": "Monitor"},
@@ -266,12 +268,13 @@ TABLE: dict[str, dict[str, str]] = {
         "PySparseModelBitAcc=SparseModelFixed PyDelaySparseModelFloat=DelaySparseModelFloat "
         "PyDelaySparseModelBitAcc=DelaySparseModelFixed",
         NOT_YET: "AbstractPySparseModelFloat AbstractPySparseModelBitAcc "
-        "AbstractPyDelaySparseModel PyLearningSparseModelFloat "
-        "PyLearningSparseModelBitApproximate",
+        "AbstractPyDelaySparseModel",
+        "lava_torch.proc.sparse.learning_models": "PyLearningSparseModelFloat="
+        "LearningSparseModelFloat PyLearningSparseModelBitApproximate=LearningSparseModelFixed",
     },
     "lava.proc.sparse.process": {
         "lava_torch.proc.sparse.process": "Sparse DelaySparse",
-        NOT_YET: "LearningSparse",
+        "lava_torch.proc.sparse.learning": "LearningSparse",
     },
     "lava.proc.spiker.models": {NOT_YET: "SpikerModel"},
     "lava.proc.spiker.process": {NOT_YET: "Spiker Spiker32bit"},

@@ -36,9 +36,7 @@ REGULAR, OVERWRITE, ADD_SATURATING, ADD = range(4)
 #: 1. A neuron that spiked in this epoch before gets the impulse to x1, if mode is REGULAR, and to
 #: x2. Otherwise x1 becomes p / 2, or p / 2 more: p is x where `graded`, else 1. x0 and tx int32
 #: (B, m), impulses (2,).
-PRE = _op(
-    "pre", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "tx x0 x1 x2"
-)
+PRE = _op("pre", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "tx x0 x1 x2")
 #: The same in fixed point. impulses int32 (2, 2): whole parts, and fractions in 256ths, which are
 #: always rounded up. p / 2 is rounded half to even and has 8 bits. OVERWRITE gives x1 up to 255,
 #: ADD_SATURATING limits the sum, modulo 256, to 127; under ADD a sum above 127 overflows, less 127,
@@ -57,9 +55,7 @@ POST_FIXED = _op(
 #: parameters[0], and gets parameters[1] where its neuron last spiked. trace, times (B, size),
 #: table (B, t_epoch + 1, size), parameters (2,). The trace becomes the last row, unless `received`:
 #: then it is not the connection's own.
-HISTORY = _op(
-    "history", "trace times table parameters t t_epoch received", "trace table"
-)
+HISTORY = _op("history", "trace times table parameters t t_epoch received", "trace table")
 #: The same in fixed point. parameters int64 (3,): the decay times 2^30, the impulse's whole part
 #: and fraction in 256ths. One number rounds all decays of a set of traces, one its impulses; side
 #: is 0 for x, 1 for y.

@@ -33,9 +33,7 @@ def item_word(item, t):
 
 
 @njit(**OPTIONS)
-def pre(
-    spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads
-):
+def pre(spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads):
     if thread != 0:
         return
     times, flags, first, second = tx.ravel(), x0.ravel(), x1.ravel(), x2.ravel()

@@ -2,7 +2,7 @@
 
 Floating point:
 
-    v = v + sum over products of  dependency * mantissa * 2^exponent * product of (factor + constant)
+    v = v + sum of  dependency * mantissa * 2^exponent * product of (factor + constant)
 
 Fixed point, as on Loihi (Davies et al., "Loihi: a neuromorphic manycore processor with on-chip
 learning", IEEE Micro 38, 2018), with 7 bits of fraction in an accumulator of 16 bits and a sign:
@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-import torch
-
 from lava_torch.kernels.equation import Equation, clip, floor, maximum, minimum, sign, where
 from lava_torch.kernels.learning.wide import Number, Wide
 
 #: Bits of a factor in fixed point.
-BITS = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
+BITS = (
+    {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
+)
 #: What a factor can be: a trace of 7 bits, but x1 a graded spike, and what neurons send is any.
 RANGES = {
     "x0": (0, 1),
@@ -210,7 +210,9 @@ def _add_fixed(value: Any, series: ProductSeries, named: Mapping[str, Any]) -> A
         if named[product.dependency] is None:
             continue
         change = _change(product, named)
-        gated = Number(_gated(named, product, change.value), min(change.low, 0), max(change.high, 0))
+        gated = Number(
+            _gated(named, product, change.value), min(change.low, 0), max(change.high, 0)
+        )
         total = (total + gated).clip(LOW, HIGH)
     return total.value
 

@@ -5,7 +5,9 @@ of presynaptic and n of postsynaptic neurons. Who spiked is a list: `spikes` int
 its first `count` (int32 (1,)) places the flat positions b * m + j of what is not zero in `x`
 (B * m,), ascending on a CPU, and on a GPU where torch's deterministic algorithms are on. `graded`,
 a constant, says whether the value x[b * m + j] counts, or 1 whatever it is. Weights lie by
-presynaptic neuron; they may be of a smaller dtype than the output, in which they are summed.
+presynaptic neuron; they may be of a smaller dtype than the output, in which they are summed. Where
+there are B times as many, each item has its own: weights and delays (B * m, n), or (B * synapses,)
+with one pattern for all.
 """
 
 from __future__ import annotations

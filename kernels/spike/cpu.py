@@ -74,12 +74,13 @@ _BLOCK_BYTES = 1 << 18
 
 @njit(**OPTIONS)
 def dense(spikes, count, x, weights, out, graded, thread, threads):
-    m = weights.shape[0]
     low, high = share(weights.shape[1], thread, threads)
     total, batch = count[0], out.shape[0]
+    m = spikes.shape[0] // max(batch, 1)
+    shared = weights.shape[0] == m
     out[:, low:high] = 0
     rows = max(m, 1)
-    if batch > 1 and total * 16 > spikes.shape[0]:
+    if shared and batch > 1 and total * 16 > spikes.shape[0]:
         # Many spikes: the weights of some presynaptic neurons serve all items before others are
         # read.
         rows = max(4, _BLOCK_BYTES // max(1, weights.itemsize * (high - low)))
@@ -90,7 +91,8 @@ def dense(spikes, count, x, weights, out, graded, thread, threads):
             if batch > 1:
                 q = _lower_bound(spikes, 0, end, b * m + first)
                 end = _lower_bound(spikes, q, end, b * m + last)
-            _add_rows(spikes[q:end], b * m, x, weights, out[b], graded, low, high)
+            before = b * m if shared else 0
+            _add_rows(spikes[q:end], before, x, weights, out[b], graded, low, high)
 
 
 @njit(**OPTIONS)
@@ -135,6 +137,7 @@ def sparse(spikes, count, x, indptr, indices, values, out, graded, thread, threa
     for b in range(out.shape[0]):
         sums = out[b]
         sums[low:high] = 0
+        own = _own(values, indices, b)
         first, end = b * m, (b + 1) * m
         while q < total and spikes[q] < end:
             j = np.uint32(spikes[q] - first)
@@ -149,10 +152,17 @@ def sparse(spikes, count, x, indptr, indices, values, out, graded, thread, threa
                     _lower_bound(indices, start, stop, high),
                 )
             if graded is None:
-                _add(indices, values, start, stop, following, sums)
+                _add(indices, own, start, stop, following, sums)
             else:
-                _add_graded(indices, values, x[spikes[q]], start, stop, following, sums)
+                _add_graded(indices, own, x[spikes[q]], start, stop, following, sums)
             q += 1
+
+
+@njit(**OPTIONS)
+def _own(stored, indices, b):
+    """What is stored for item b of the synapses at `indices`, which items may share."""
+    size = indices.shape[0]
+    return stored if stored.shape[0] == size else stored[b * size : (b + 1) * size]
 
 
 @njit(**OPTIONS)
@@ -192,7 +202,8 @@ def _add_graded(indices, values, size, start, stop, following, sums):
 
 @njit(**OPTIONS)
 def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, threads):
-    m = weights.shape[0]
+    m = spikes.shape[0] // max(ring.shape[0], 1)
+    shared = weights.shape[0] == m
     slots = ring.shape[1]
     low, high = share(weights.shape[1], thread, threads)
     base = (t[0] + 1) % slots
@@ -203,7 +214,7 @@ def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, thre
         sums[t[0] % slots, low:high] = 0
         first, end = b * m, (b + 1) * m
         while q < total and spikes[q] < end:
-            j = np.uint32(spikes[q] - first)
+            j = np.uint32(spikes[q] - first if shared else spikes[q])
             row, late = weights[j], delays[j]
             for i in range(low, high):
                 slot = base + late[i]
@@ -228,6 +239,7 @@ def sparse_delay(
     for b in range(ring.shape[0]):
         sums = ring[b]
         sums[t[0] % slots, low:high] = 0
+        own, own_delays = _own(values, indices, b), _own(delays, indices, b)
         first, end = b * m, (b + 1) * m
         while q < total and spikes[q] < end:
             j = np.uint32(spikes[q] - first)
@@ -240,13 +252,13 @@ def sparse_delay(
                     _lower_bound(indices, start, stop, low),
                     _lower_bound(indices, start, stop, high),
                 )
-            targets, row, late = indices[start:stop], values[start:stop], delays[start:stop]
+            targets, row, late = indices[start:stop], own[start:stop], own_delays[start:stop]
             for k in range(targets.shape[0]):
                 if (k & 31) == 0:
                     prefetch(indices, following + k)
-                    prefetch(values, following + k)
-                    prefetch(values, following + k + 16)
-                    prefetch(delays, following + k)
+                    prefetch(own, following + k)
+                    prefetch(own, following + k + 16)
+                    prefetch(own_delays, following + k)
                 slot = base + late[k]
                 slot = slot - slots if slot >= slots else slot
                 if graded is None:

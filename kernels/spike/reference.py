@@ -16,8 +16,10 @@ def dense(
     spikes: Tensor, count: Tensor, x: Tensor, weights: Tensor, out: Tensor, graded: bool
 ) -> None:
     out.zero_()
-    batch, pre, size = _events(spikes, count, x, weights.shape[0], graded, out.dtype)
-    out.index_add_(0, batch, weights[pre].to(out.dtype) * size[:, None])
+    m = len(spikes) // max(len(out), 1)
+    batch, pre, size = _events(spikes, count, x, m, graded, out.dtype)
+    row = _own(batch, pre, m, len(weights))
+    out.index_add_(0, batch, weights[row].to(out.dtype) * size[:, None])
 
 
 def sparse(
@@ -34,7 +36,8 @@ def sparse(
     batch, pre, size = _events(spikes, count, x, len(indptr) - 1, graded, out.dtype)
     event, synapse = _synapses(indptr, pre)
     post = indices.to(torch.int64)[synapse]
-    _add(out, (batch[event], post), values[synapse].to(out.dtype) * size[event])
+    place = _own(batch[event], synapse, len(indices), len(values))
+    _add(out, (batch[event], post), values[place].to(out.dtype) * size[event])
 
 
 def dense_delay(
@@ -49,10 +52,12 @@ def dense_delay(
 ) -> None:
     slots, n = ring.shape[1:]
     ring[:, int(t) % slots] = 0
-    batch, pre, size = _events(spikes, count, x, weights.shape[0], graded, ring.dtype)
-    slot = (int(t) + 1 + delays.to(torch.int64)[pre]) % slots
+    m = len(spikes) // max(len(ring), 1)
+    batch, pre, size = _events(spikes, count, x, m, graded, ring.dtype)
+    row = _own(batch, pre, m, len(weights))
+    slot = (int(t) + 1 + delays.to(torch.int64)[row]) % slots
     post = torch.arange(n, device=ring.device)
-    _add(ring, (batch[:, None], slot, post), weights[pre].to(ring.dtype) * size[:, None])
+    _add(ring, (batch[:, None], slot, post), weights[row].to(ring.dtype) * size[:, None])
 
 
 def sparse_delay(
@@ -71,9 +76,10 @@ def sparse_delay(
     ring[:, int(t) % slots] = 0
     batch, pre, size = _events(spikes, count, x, len(indptr) - 1, graded, ring.dtype)
     event, synapse = _synapses(indptr, pre)
-    slot = (int(t) + 1 + delays.to(torch.int64)[synapse]) % slots
+    place = _own(batch[event], synapse, len(indices), len(values))
+    slot = (int(t) + 1 + delays.to(torch.int64)[place]) % slots
     post = indices.to(torch.int64)[synapse]
-    _add(ring, (batch[event], slot, post), values[synapse].to(ring.dtype) * size[event])
+    _add(ring, (batch[event], slot, post), values[place].to(ring.dtype) * size[event])
 
 
 def ring_send(ring: Tensor, t: Tensor, out: Tensor) -> None:
@@ -135,6 +141,11 @@ def _events(
     position = spikes[: int(count)].to(torch.int64)
     size = x.flatten()[position].to(dtype)
     return position // pre, position % pre, size if graded else torch.ones_like(size)
+
+
+def _own(batch: Tensor, place: Tensor, size: int, stored: int) -> Tensor:
+    """Where an item's synapses are stored: all items share `size` of them, or have as many each."""
+    return place if stored == size else batch * size + place
 
 
 def _synapses(indptr: Tensor, pre: Tensor) -> tuple[Tensor, Tensor]:

@@ -301,7 +301,7 @@ class _ModelRows:
     def outermost(self, name: str) -> Tensor:
         value, batch_size = getattr(self.model, name), self.planner.network.clock.batch_size
         _check_shape(self.model, name, value, batch_size)
-        return _outermost(self.model, name, _batched(self.model, name, batch_size))
+        return _outermost(self.model, name)
 
     def read(self, ref_port: str) -> Tensor:
         source = self.model._reads.get(ref_port)
@@ -313,10 +313,9 @@ class _ModelRows:
         value, batch_size = getattr(source.model, source.var), self.planner.network.clock.batch_size
         batched = _batched(source.model, source.var, batch_size)
         if source.var in source.model.last_axis_outermost:
-            x = _outermost(source.model, source.var, batched)
-            item = tuple(x.shape[int(batched) :])
-            index = _index(source.view, _numbers(item).movedim(0, -1))
-            x = x.reshape(batch_size if batched else 1, -1)
+            x, lead = _outermost(source.model, source.var), source.model.outermost_lead(source.var)
+            index = _index(source.view, _numbers(tuple(x.shape[lead:])).movedim(0, -1))
+            x = x.reshape(batch_size if lead else 1, -1)
         else:
             x = _rows_of_var(source.model, source.var, batch_size)
             index = _index(source.view, _numbers(tuple(value.shape[int(batched) :])))
@@ -346,9 +345,9 @@ def _batched(model: TorchProcessModel, name: str, batch_size: int | None) -> boo
     return batch_size is not None and not model.is_shared(name)
 
 
-def _outermost(model: TorchProcessModel, name: str, batched: bool) -> Tensor:
-    """A Var with its last axis first, behind the batch, and laid out so."""
-    lead = int(batched)
+def _outermost(model: TorchProcessModel, name: str) -> Tensor:
+    """A Var of `last_axis_outermost` with that axis first, or second behind the batch."""
+    lead = model.outermost_lead(name)
     _put(model, name, getattr(model, name), lambda value: outermost_last(value, lead))
     return getattr(model, name).detach().movedim(-1, lead)
 

@@ -45,9 +45,9 @@ class LearningConnectionProcess(AbstractProcess):
     `s_in_y3` their traces under a three-factor rule; all (n,).
 
     Vars: `x0` (spiked in this epoch), `tx` (when), `x1`, `x2` of shape (m,); `y0`, `ty`, `y1`,
-    `y2`, `y3` of shape (n,); `tag_1`, `tag_2` of `shape`; the rules `dw`, `dd`, `dt` as strings, empty where there is none;
-    and `x1_tau`, `x1_impulse` and so on for each trace, of shape (1,). All but the tags and the
-    rule's own values start at 0.
+    `y2`, `y3` of shape (n,); `tag_1`, `tag_2` of `shape`; the rules `dw`, `dd`, `dt` as strings,
+    empty where there is none; and `x1_tau`, `x1_impulse` and so on for each trace, of shape (1,).
+    All but the tags and the rule's own values start at 0.
 
     Parameters
     ----------

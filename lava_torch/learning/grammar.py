@@ -1,230 +1,365 @@
-"""The text of a rule, parsed into a sum of products.
+"""The text of a learning rule, read into a sum of products.
 
-    rule     = [sign] product {sign product}
-    product  = atom {"*" atom}
-    atom     = number | symbol | uK | "(" sum ")" | "sgn(" variable [sign number] ")"
-    sum      = [sign] number | [sign] symbol | [sign] symbol sign number | [sign] number sign symbol
-    number   = integer | "2^" exponent | integer "*" ...
+    rule     = product {("+" | "-") product}
+    product  = {sign} factor {"*" {sign} factor}
+    factor   = number | symbol | "uK" | "(" sum ")" | "sgn" "(" sum ")"
+    sum      = {sign} number | {sign} symbol | {sign} symbol sign number | {sign} number sign symbol
+    number   = integer | "2^" {sign} integer | number "*" number within parentheses
     symbol   = x0 | y0 | x1 | x2 | y1 | y2 | y3 | w | t | d
 
-Python's `ast` reads the text, in which `^` binds as its `**` does; nothing is evaluated by Python.
+The numbers of a product outside of sums multiply its scale. The first of x0, y0 and uK is its
+dependency; a later x0 or y0, and (x0 + 1), are factors like others. K is one digit. sgn takes w, t
+or d, plus or minus a number, not negated.
+
+This is what Lava reads, but nothing is lost where Lava loses it: the sign in (-x1) goes to the
+scale, (x0) is x0, and a third term in parentheses is refused.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lava_torch.learning.errors import RuleError
-from lava_torch.learning.plan import TRACES, VARIABLES, Factor, Product, ProductSeries
+from lava_torch.learning.scale import EXPONENTS, MANTISSAS, Scale, nearest
+from lava_torch.learning.series import TRACES, VARIABLES, Factor, Product, ProductSeries
 
 _SYMBOLS = ("x0", "y0", *TRACES, *VARIABLES)
-_ALLOWED = re.compile(r"[\w\s+\-*^().,/]", re.ASCII)
+_TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<number>\d+\.?\d*|\.\d+)|(?P<name>[A-Za-z_]\w*)|(?P<operator>[-+*^()/,])",
+    re.ASCII,
+)
+#: Characters that look like operators.
+_LOOKALIKES = {"\u2212": "-", "\u2013": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*"}
+#: Characters of the longest number, and digits of the longest exponent.
+_NUMBER_LENGTH, _EXPONENT_LENGTH = 20, 2
+#: Constants beside a variable are exact in single precision.
+_LARGEST_CONSTANT = 1 << 24
+_MULTIPLY_OUT = "Multiply sums out: a*(b + c) is a*b + a*c."
 
 
 def parse(target: str, text: str) -> ProductSeries:
-    """What `text` adds to `target`, which is "w", "t" or "d". Raises RuleError."""
+    """What the rule `text` adds to the synaptic variable `target`, which is "w", "t" or "d".
+
+    Raises RuleError, with the place, for a text that is no rule; see this module for the grammar.
+    """
     return _Parser(target, text).series()
 
 
-@dataclass(frozen=True)
-class _Term:
-    """A product while it is read: its scale is mantissa * 2^exponent."""
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    position: int
 
-    mantissa: int = 1
-    exponent: int = 0
+
+class _Sum(NamedTuple):
+    """What stands in parentheses: sign * variable + constant, or one of the two."""
+
+    sign: int
+    variable: _Token | None
+    constant: Scale | None
+
+
+@dataclass
+class _Term:
+    """A product while it is read."""
+
+    scale: Scale = Scale(1)
     dependency: str | None = None
-    decimate: int | None = None
-    factors: tuple[Factor, ...] = ()
+    factors: list[Factor] = field(default_factory=list)
+
+    def multiply(self, number: Scale) -> None:
+        self.scale = self.scale.times(number)
 
 
 class _Parser:
+    """Reads a text token by token, from left to right."""
+
     def __init__(self, target: str, text: str) -> None:
         self.target, self.text = target, text
-
-    def fail(self, where: ast.AST | int, reason: str) -> RuleError:
-        column = where if isinstance(where, int) else getattr(where, "col_offset", 0)
-        position = column if isinstance(where, int) else self._place[min(column, len(self.text))]
-        return RuleError.at(self.target, self.text, position, reason)
+        self.decimate_exponent: int | None = None
+        self._tokens = self._scan()
+        self._next = next(self._tokens)
 
     def series(self) -> ProductSeries:
-        products, decimates = [], {}
-        for sign, node in self._terms(self._tree(), 1):
-            term = self._product(node, _Term(mantissa=sign))
-            products.append(self._finished(term, node))
-            if term.decimate is not None:
-                decimates.setdefault(term.decimate, node)
-        if len(decimates) > 1:
-            first, second, *_ = decimates
-            raise self.fail(
-                decimates[second], f"u{second} beside u{first}: a rule has one uK. Use one of them."
-            )
-        return ProductSeries(self.target, tuple(products), next(iter(decimates), None))
+        if self._next.kind == "end":
+            raise self._fail(self._next, "the text is empty. Write a sum of products, as x0*y1.")
+        products = [self._product()]
+        while self._next.kind != "end":
+            products.append(self._product())
+        return ProductSeries(self.target, tuple(products), self.decimate_exponent)
 
-    # -- Python's syntax --------------------------------------------------------------------------
+    # -- tokens -----------------------------------------------------------------------------------
 
-    def _tree(self) -> ast.expr:
-        for position, character in enumerate(self.text):
-            if not _ALLOWED.match(character):
-                raise self.fail(position, f"'{character}' is no part of a rule. Take it away.")
-        if not self.text.strip():
-            raise self.fail(0, "the rule is empty. Write a sum of products, such as x0*y1.")
-        # Each place of Python's text, as a place of the rule's. The first is a parenthesis, within
-        # which lines and leading blanks do not matter.
-        python, self._place = "(", [0]
-        for position, character in enumerate(self.text):
-            new = "**" if character == "^" else " " if character.isspace() else character
-            python += new
-            self._place += [position] * len(new)
-        self._place += [len(self.text)] * 2
-        try:
-            return ast.parse(python + ")", mode="eval").body
-        except SyntaxError as error:
-            column = min((error.offset or 1) - 1, len(self._place) - 1)
-            position = min(self._place[column], max(len(self.text) - 1, 0))
-            raise self.fail(position, f"it cannot be read here ({error.msg}).") from None
+    def _scan(self) -> Iterator[_Token]:
+        position = 0
+        while position < len(self.text):
+            match = _TOKEN.match(self.text, position)
+            if match is None:
+                raise self._unknown_character(position)
+            if match.lastgroup != "space":
+                yield _Token(match.lastgroup, match.group(), position)
+            position = match.end()
+        end = _Token("end", "", len(self.text.rstrip()))
+        while True:
+            yield end
 
-    def _terms(self, node: ast.expr, sign: int) -> Iterator[tuple[int, ast.expr]]:
-        """The terms of a sum, with their signs."""
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            yield from self._terms(node.left, sign)
-            yield from self._terms(node.right, -sign if isinstance(node.op, ast.Sub) else sign)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
-            yield from self._terms(node.operand, -sign if isinstance(node.op, ast.USub) else sign)
-        else:
-            yield sign, node
+    def _take(self) -> _Token:
+        token, self._next = self._next, next(self._tokens)
+        return token
+
+    def _accept(self, *texts: str) -> _Token | None:
+        return self._take() if self._next.text in texts else None
+
+    def _signs(self) -> int:
+        sign = 1
+        while token := self._accept("+", "-"):
+            sign = -sign if token.text == "-" else sign
+        return sign
 
     # -- products ---------------------------------------------------------------------------------
 
-    def _product(self, node: ast.expr, term: _Term) -> _Term:
-        """`term` times what the node says."""
-        match node:
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                return self._product(right, self._product(left, term))
-            case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self._sum(node, term)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return self._product(operand, replace(term, mantissa=-term.mantissa))
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._product(operand, term)
-            case ast.Name():
-                return self._symbol(node, term)
-            case ast.Call():
-                return self._sign(node, term)
-        mantissa, exponent = self._number(node)
-        return replace(
-            term, mantissa=term.mantissa * mantissa, exponent=term.exponent + exponent
-        )
+    def _product(self) -> Product:
+        term = _Term(Scale(self._signs()))
+        start = self._next
+        self._factor(term)
+        while self._accept("*"):
+            term.multiply(Scale(self._signs()))
+            self._factor(term)
+        if self._next.kind != "end" and self._next.text not in ("+", "-"):
+            raise self._no_operator()
+        if term.dependency is None:
+            raise self._fail(
+                start,
+                "this product has no dependency. Multiply it by x0, y0 or uK, which say when it "
+                "counts.",
+            )
+        scale = term.scale.normalised()
+        if not scale.in_range:
+            raise self._out_of_range(start, scale)
+        return Product(term.dependency, *scale, tuple(term.factors))
 
-    def _symbol(self, node: ast.Name, term: _Term) -> _Term:
-        if re.fullmatch(r"u\d", node.id):
-            if term.dependency is not None:
-                raise self.fail(
-                    node, f"{node.id} after {term.dependency}: a product has one dependency, and "
-                    "uK can only be the first. Take one of them away."
-                )  # fmt: skip
-            return replace(term, dependency="u", decimate=int(node.id[1]))
-        self._check_symbol(node)
-        if node.id in ("x0", "y0") and term.dependency is None:
-            return replace(term, dependency=node.id)
-        return replace(term, factors=(*term.factors, Factor(node.id)))
+    def _factor(self, term: _Term) -> None:
+        """Multiply the term by what comes next."""
+        if self._next.kind == "number":
+            term.multiply(self._number())
+        elif self._next.text == "(":
+            self._parentheses(term)
+        elif self._next.kind == "name":
+            name = self._take()
+            if name.text == "sgn":
+                term.factors.append(self._sgn(name))
+            else:
+                self._symbol(name, term)
+        else:
+            raise self._no_operand()
 
-    def _check_symbol(self, node: ast.Name) -> None:
-        if node.id in _SYMBOLS:
-            return
-        if re.match(r"u\d*$", node.id):
-            raise self.fail(node, f"'{node.id}': write u and one digit K, for every 2^K-th epoch.")
-        near = difflib.get_close_matches(node.id, _SYMBOLS, 1, 0.3)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        known = ", ".join(_SYMBOLS)
-        raise self.fail(node, f"unknown symbol '{node.id}'; there are {known} and uK.{hint}")
+    def _symbol(self, token: _Token, term: _Term) -> None:
+        self._check_known(token)
+        name = token.text
+        if name.startswith("u"):
+            self._depend_on_epochs(token, term)
+        elif name in ("x0", "y0") and term.dependency is None:
+            term.dependency = name
+        else:
+            term.factors.append(Factor(name))
 
-    def _sum(self, node: ast.BinOp, term: _Term) -> _Term:
-        """A variable and a constant, in parentheses."""
-        signed, constants = [], []
-        for sign, part in self._terms(node, 1):
-            (signed if isinstance(part, ast.Name) else constants).append((sign, part))
-        if len(signed) != 1 or len(constants) != 1:
-            raise self.fail(
-                node, "in parentheses stands one variable plus or minus one number. Multiply out "
-                "products of sums."
-            )  # fmt: skip
-        (sign, name), (constant_sign, constant) = signed[0], constants[0]
-        self._check_symbol(name)
-        mantissa, exponent = self._number(constant)
-        # -(v - c) for c - v: the sign goes to the scale.
-        value = sign * constant_sign * mantissa * 2.0**exponent
-        factor = Factor(name.id, value)
-        return replace(term, mantissa=sign * term.mantissa, factors=(*term.factors, factor))
+    def _depend_on_epochs(self, token: _Token, term: _Term) -> None:
+        exponent = int(token.text[1:])
+        if term.dependency is not None:
+            first = term.dependency.replace("u", f"u{self.decimate_exponent}")
+            raise self._fail(
+                token,
+                f"{token.text} after the dependency {first}: a product has one, and uK is never a "
+                "factor. Take one of them away.",
+            )
+        if self.decimate_exponent not in (None, exponent):
+            raise self._fail(
+                token,
+                f"{token.text} beside u{self.decimate_exponent}: a connection has one uK. Use the "
+                "same everywhere.",
+            )
+        term.dependency, self.decimate_exponent = "u", exponent
 
-    def _sign(self, node: ast.Call, term: _Term) -> _Term:
-        if not isinstance(node.func, ast.Name) or node.func.id != "sgn":
-            raise self.fail(node, "a function that there is not; there is sgn(v).")
-        if len(node.args) != 1 or node.keywords:
-            raise self.fail(node, "sgn takes one variable: w, t or d.")
-        inner = self._product(node.args[0], _Term())
-        if inner.mantissa != 1 or inner.exponent or len(inner.factors) != 1 or inner.dependency:
-            raise self.fail(node.args[0], "sgn takes w, t or d, plus or minus a number, not negated.")
-        (factor,) = inner.factors
-        if factor.symbol not in VARIABLES or factor.sign:
-            raise self.fail(node.args[0], f"sgn takes w, t or d, not {factor.symbol}.")
-        return replace(term, factors=(*term.factors, replace(factor, sign=True)))
+    def _parentheses(self, term: _Term) -> None:
+        sign, variable, constant = self._sum()
+        term.multiply(Scale(sign))
+        if variable is None:
+            term.multiply(constant)
+        elif constant is None:
+            self._symbol(variable, term)
+        elif variable.text.startswith("u"):
+            raise self._fail(variable, f"nothing is added to {variable.text}. {_MULTIPLY_OUT}")
+        else:
+            # c - v is -(v - c).
+            term.factors.append(Factor(variable.text, sign * constant.value))
+
+    def _sgn(self, name: _Token) -> Factor:
+        if self._next.text != "(":
+            raise self._fail(name, "sgn is a function. Write sgn(w), sgn(t) or sgn(d).")
+        sign, variable, constant = self._sum()
+        if variable is None or variable.text not in VARIABLES:
+            what = "a number" if variable is None else variable.text
+            raise self._fail(
+                variable or name, f"sgn takes w, t or d, plus or minus a number; not {what}."
+            )
+        if sign < 0:
+            raise self._fail(
+                variable, f"sgn takes {variable.text} not negated. Negate all: sgn(-v) is -sgn(v)."
+            )
+        return Factor(variable.text, constant.value if constant else 0.0, sign=True)
+
+    # -- sums in parentheses ----------------------------------------------------------------------
+
+    def _sum(self) -> _Sum:
+        """Reads from "(" to ")"."""
+        opening = self._take()
+        found = self._addend(_Sum(1, None, None))
+        while not self._accept(")"):
+            if self._next.kind == "end":
+                raise self._fail(opening, "this parenthesis is never closed. Add a ')'.")
+            if self._next.text not in ("+", "-"):
+                raise self._no_operator(inside=True)
+            found = self._addend(found)
+        return found
+
+    def _addend(self, found: _Sum) -> _Sum:
+        """`found` with the variable or the number that comes next."""
+        sign, start = self._signs(), self._next
+        if start.kind not in ("name", "number"):
+            raise self._no_operand(inside=True)
+        if found.variable and found.constant:
+            raise self._fail(start, f"a third term in parentheses. {_MULTIPLY_OUT}")
+        if start.kind == "name":
+            token = self._take()
+            self._check_known(token)
+            if found.variable:
+                raise self._fail(token, f"a second variable in parentheses. {_MULTIPLY_OUT}")
+            return found._replace(sign=sign, variable=token)
+        number = self._product_of_numbers().times(Scale(sign))
+        if found.constant:
+            raise self._fail(start, "a second number in parentheses. Write the sum of both.")
+        if abs(number.mantissa) >= _LARGEST_CONSTANT or not number.computable:
+            raise self._fail(
+                start, "this number is out of range: below 2^24, times 2^k with k in [-64, 64]."
+            )
+        return found._replace(constant=number)
+
+    def _product_of_numbers(self) -> Scale:
+        number = self._number()
+        while star := self._accept("*"):
+            if self._next.kind != "number":
+                raise self._product_in_parentheses(star)
+            number = number.times(self._number())
+        return number
 
     # -- numbers ----------------------------------------------------------------------------------
 
-    def _number(self, node: ast.expr) -> tuple[int, int]:
-        """A number as mantissa and exponent of two."""
-        match node:
-            case ast.Constant(value=int(value)) if not isinstance(value, bool):
-                return value, 0
-            case ast.Constant(value=float(value)):
-                raise self.fail(node, f"{value:g} is no whole number. Write {_literal(value)}.")
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                (m, e), (n, f) = self._number(left), self._number(right)
-                return m * n, e + f
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                mantissa, exponent = self._number(operand)
-                return -mantissa, exponent
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._number(operand)
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                return 1, self._exponent(left, right)
-            case ast.BinOp(op=ast.Div() | ast.FloorDiv()):
-                raise self.fail(node.right, "there is no division. Multiply by 2^-k.")
-        raise self.fail(node, "a number or a symbol should stand here.")
+    def _number(self) -> Scale:
+        token = self._take()
+        if len(token.text) > _NUMBER_LENGTH:
+            raise self._fail(token, f"a number of more than {_NUMBER_LENGTH} digits. Shorten it.")
+        if "." in token.text:
+            raise self._fail(
+                token,
+                f"numbers are whole, or powers of two. Write {nearest(float(token.text))} for "
+                f"{token.text}.",
+            )
+        if not self._accept("^"):
+            return Scale(int(token.text))
+        if int(token.text) != 2:
+            raise self._fail(token, "only 2 is raised to a power. Write a whole number times 2^k.")
+        return Scale(1, self._exponent())
 
-    def _exponent(self, base: ast.expr, exponent: ast.expr) -> int:
-        if not (isinstance(base, ast.Constant) and base.value == 2 and type(base.value) is int):
-            raise self.fail(base, "only 2 is raised to a power; write a product for other powers.")
-        sign, value = 1, exponent
-        while isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub | ast.UAdd):
-            sign, value = (-sign if isinstance(value.op, ast.USub) else sign), value.operand
-        if not isinstance(value, ast.Constant) or type(value.value) is not int:
-            raise self.fail(value, "an exponent is a whole number, such as in 2^-3.")
-        return sign * value.value
+    def _exponent(self) -> int:
+        opening = self._accept("(")
+        sign, token = self._signs(), self._next
+        if token.kind != "number" or "." in token.text:
+            raise self._fail(token, "an exponent is a whole number, as in 2^-3. Write one.")
+        if len(token.text) > _EXPONENT_LENGTH:
+            raise self._fail(token, f"an exponent of more than {_EXPONENT_LENGTH} digits.")
+        self._take()
+        if opening and not self._accept(")"):
+            raise self._fail(token, "an exponent is one whole number, as in 2^-3. Write one.")
+        return sign * int(token.text)
 
-    def _finished(self, term: _Term, node: ast.expr) -> Product:
-        if term.dependency is None:
-            raise self.fail(
-                node, "a product without a dependency. Multiply it by x0, y0 or uK, which say when "
-                "it counts."
-            )  # fmt: skip
-        mantissa, exponent = term.mantissa, term.exponent
-        while abs(mantissa) > 7 and mantissa % 2 == 0 and exponent < 8:
-            mantissa, exponent = mantissa // 2, exponent + 1
-        if not (-8 <= mantissa <= 7 and -7 <= exponent <= 8):
-            raise self.fail(
-                node, f"the scale {mantissa} * 2^{exponent} is out of range: a whole number in "
-                "[-8, 7] times 2^k, k in [-7, 8]. Change it, or scale impulses or weights."
-            )  # fmt: skip
-        return Product(term.dependency, mantissa, exponent, term.factors)
+    # -- what is wrong ----------------------------------------------------------------------------
 
+    def _fail(self, token: _Token, reason: str) -> RuleError:
+        return RuleError.at(self.target, self.text, token.position, reason)
 
-def _literal(value: float) -> str:
-    """The nearest number that a rule can have."""
-    from lava_torch.learning.stdp import float_to_literal
+    def _unknown_character(self, position: int) -> RuleError:
+        character = self.text[position]
+        meant = _LOOKALIKES.get(character)
+        advice = f"Write {meant} for it." if meant else "Take it away."
+        reason = f"{character!r} (U+{ord(character):04X}) is no character of rules. {advice}"
+        return RuleError.at(self.target, self.text, position, reason)
 
-    return float_to_literal(value)
+    def _check_known(self, token: _Token) -> None:
+        name = token.text
+        if name in _SYMBOLS or re.fullmatch(r"u\d", name):
+            return
+        if name == "sgn":
+            raise self._fail(token, f"sgn is a factor of its own. {_MULTIPLY_OUT}")
+        if self._next.text == "(":
+            raise self._fail(token, f"there is no function {name}. The only one is sgn(v).")
+        if re.fullmatch(r"u\d*", name):
+            raise self._fail(token, f"{name}: write u and one digit K, for each 2^K-th epoch.")
+        near = difflib.get_close_matches(name.lower(), (*_SYMBOLS, "u0"), 1, 0.4)
+        advice = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_SYMBOLS)} and uK."
+        raise self._fail(token, f"unknown symbol '{name}'. {advice}")
+
+    def _no_operand(self, inside: bool = False) -> RuleError:
+        token = self._next
+        if token.kind == "end":
+            return self._fail(token, "the text ends where a number or a symbol should stand.")
+        advice = ""
+        if token.text == "*":
+            advice = " A power is written as 2^-3."
+        elif token.text == "(" and inside:
+            advice = f" Take the inner parentheses away. {_MULTIPLY_OUT}"
+        return self._fail(token, f"'{token.text}' where a number or a symbol should stand.{advice}")
+
+    def _no_operator(self, inside: bool = False) -> RuleError:
+        token = self._next
+        if token.text == "*" and inside:
+            return self._product_in_parentheses(token)
+        reasons = {
+            "/": self._division,
+            "^": lambda: "only the number 2 is raised to a power, once. Write x1*x1 for a square.",
+            ")": lambda: "this parenthesis was never opened. Take it away, or add a '('.",
+        }
+        if token.text in reasons:
+            return self._fail(token, reasons[token.text]())
+        return self._fail(
+            token, f"an operator is missing before '{token.text}'. Write * for a product."
+        )
+
+    def _division(self) -> str:
+        after = self.text[self._next.position + 1 :]
+        number = re.match(r"\s*(\d{1,9})(?![\d.^])", after)
+        if number is None or int(number[1]) == 0:
+            return "there is no division. Multiply by a power of two, as 2^-1."
+        return f"there is no division. Write *{nearest(1 / int(number[1]))} for /{number[1]}."
+
+    def _product_in_parentheses(self, star: _Token) -> RuleError:
+        return self._fail(
+            star, f"a product in parentheses. Take the parentheses away. {_MULTIPLY_OUT}"
+        )
+
+    def _out_of_range(self, start: _Token, scale: Scale) -> RuleError:
+        advice = "Scale impulses or weights instead."
+        what = "the scale of this product"
+        if scale.computable:
+            what += f", {scale},"
+            near = nearest(scale.value)
+            advice = f"The nearest is {near}." if near.in_range else advice
+        (low, high), (least, most) = MANTISSAS, EXPONENTS
+        return self._fail(
+            start,
+            f"{what} is out of range: a whole number in [{low}, {high}] times 2^k with k in "
+            f"[{least}, {most}], after even ones were halved. {advice}",
+        )

@@ -1,87 +1,60 @@
-"""What a learning rule says, as plain data."""
+"""What the rules of a connection say together, as plain data that kernels are made from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from lava_torch.learning.errors import RuleError
+from lava_torch.learning.grammar import parse
+from lava_torch.learning.series import (
+    DEPENDENCIES,
+    VARIABLES,
+    Factor,
+    Product,
+    ProductSeries,
+    traces_per_dependency,
+)
 
-DEPENDENCIES = ("x0", "y0", "u")
-X_TRACES, Y_TRACES = ("x1", "x2"), ("y1", "y2", "y3")
-TRACES = (*X_TRACES, *Y_TRACES)
-VARIABLES = ("w", "t", "d")
-
-
-@dataclass(frozen=True)
-class Factor:
-    """symbol + constant; or the sign of that."""
-
-    symbol: str
-    constant: float = 0.0
-    sign: bool = False
-
-
-@dataclass(frozen=True)
-class Product:
-    """dependency * mantissa * 2^exponent * product of the factors."""
-
-    dependency: str
-    mantissa: int
-    exponent: int
-    factors: tuple[Factor, ...]
-
-
-@dataclass(frozen=True)
-class ProductSeries:
-    """What is added to the synaptic variable `target` ("w", "t" or "d") at the end of an epoch."""
-
-    target: str
-    products: tuple[Product, ...]
-    decimate_exponent: int | None = None
-
-    @property
-    def active_traces(self) -> set[str]:
-        return {trace for traces in self.active_traces_per_dependency.values() for trace in traces}
-
-    @property
-    def active_traces_per_dependency(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for product in self.products:
-            traces = {f.symbol for f in product.factors if f.symbol in TRACES}
-            if traces:
-                found.setdefault(product.dependency, set()).update(traces)
-        return found
+__all__ = ["Factor", "Plan", "Product", "ProductSeries"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The series of a rule, in the order w, t, d."""
+    """The sums of products of a connection, in the order w, t, d. Hashable."""
 
     series: tuple[ProductSeries, ...]
 
     @classmethod
-    def of(cls, texts: Mapping[str, str]) -> Plan:
-        """The plan of rules by name, such as {"dw": "x0*y1"}.
+    def of(cls, texts: Mapping[str, str | None]) -> Plan:
+        """The plan of rules by name, such as {"dw": "x0*y1"}; None is no rule.
 
         Raises RuleError for what is no rule, and for two different uK.
         """
-        from lava_torch.learning.grammar import parse
-
-        plan = cls(tuple(parse(t, texts[f"d{t}"]) for t in VARIABLES if texts.get(f"d{t}")))
-        exponents = {s.decimate_exponent for s in plan.series} - {None}
-        if len(exponents) > 1:
-            names = " and ".join(f"u{k}" for k in sorted(exponents))
-            raise RuleError(f"the rules {dict(texts)} use {names}; a connection has one uK.")
+        given = {t: texts[f"d{t}"] for t in VARIABLES if texts.get(f"d{t}") is not None}
+        plan = cls(tuple(parse(target, text) for target, text in given.items()))
+        for series in plan.series:
+            if series.decimate_exponent not in (None, plan.decimate_exponent):
+                text = given[series.target]
+                raise RuleError.at(
+                    series.target,
+                    text,
+                    re.search(r"u\d", text).start(),
+                    f"u{series.decimate_exponent} here, and u{plan.decimate_exponent} in another "
+                    "rule: a connection has one uK. Use the same in dw, dt and dd.",
+                )
         return plan
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
+        """Those of all series."""
         return tuple(product for series in self.series for product in series.products)
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
+        """Those of w, t and d that are written."""
         return tuple(series.target for series in self.series)
 
     @cached_property
@@ -90,17 +63,30 @@ class Plan:
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """Those of w, t and d that are read or written."""
+        """Those of w, t and d that are read or written, in this order."""
         return tuple(v for v in VARIABLES if v in self._symbols or v in self.targets)
 
     @cached_property
     def traces(self) -> tuple[tuple[str, str], ...]:
-        """(trace, dependency) for each trace that is read, and when: as its dependency spiked."""
-        pairs = {(f.symbol, p.dependency) for p in self.products for f in p.factors}
-        return tuple(sorted(pair for pair in pairs if pair[0] in TRACES))
+        """(trace, dependency) for each trace that is read and the dependency that says when."""
+        return tuple(
+            sorted(
+                {
+                    (trace, product.dependency)
+                    for product in self.products
+                    for trace in product.traces
+                }
+            )
+        )
+
+    @property
+    def active_traces_per_dependency(self) -> dict[str, set[str]]:
+        """The traces that are read, by the dependency that says when."""
+        return traces_per_dependency(self.products)
 
     @cached_property
     def dependencies(self) -> tuple[str, ...]:
+        """Those of x0, y0 and u that a product depends on."""
         return tuple(d for d in DEPENDENCIES if any(p.dependency == d for p in self.products))
 
     @cached_property
@@ -110,10 +96,11 @@ class Plan:
 
     @cached_property
     def decimate_exponent(self) -> int | None:
+        """The K of uK; None where no product depends on it."""
         found = (s.decimate_exponent for s in self.series if s.decimate_exponent is not None)
         return next(found, None)
 
-    @property
+    @cached_property
     def event_driven(self) -> bool:
-        """Whether only synapses change whose pre- or postsynaptic neuron spiked in the epoch."""
+        """Whether a synapse changes only where its pre- or postsynaptic neuron spiked."""
         return "u" not in self.dependencies

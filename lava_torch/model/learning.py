@@ -138,6 +138,9 @@ class LearningModel(ConnectionModel):
             return self.batch_mode == "mean"
         return super().is_shared(name)
 
+    def outermost_lead(self, name: str) -> int:
+        return int(self.batch_size is not None and not self.is_shared(name))
+
     def on_var_update(self) -> None:
         super().on_var_update()
         self._make_rule()
@@ -238,7 +241,9 @@ class LearningModel(ConnectionModel):
             top = 255 if name == "x1" else 127
             self.check_range(name, value, 0, top, " (a trace has 7 bits)")
         if name in ("tag_1", "tag_2"):
-            self.check_range(name, np.trunc(value), *(DELAY_RANGE if name == "tag_2" else TAG_RANGE))
+            self.check_range(
+                name, np.trunc(value), *(DELAY_RANGE if name == "tag_2" else TAG_RANGE)
+            )
 
     # -- the Vars ---------------------------------------------------------------------------------
 
@@ -326,9 +331,7 @@ class LearningModel(ConnectionModel):
         op = getattr(learning, f"POST{self._suffix}")
         keys = self.keys if self.fixed else ()
         impulses = self._parameter(learning.impulse_parameters, after)
-        rows.append(
-            op.on(*post, clock, *(state[n] for n in POST), impulses, self.t_epoch, *keys)
-        )
+        rows.append(op.on(*post, clock, *(state[n] for n in POST), impulses, self.t_epoch, *keys))
         return rows
 
     def _epoch_rows(
@@ -420,9 +423,7 @@ class LearningModel(ConnectionModel):
     def _state_copies(self, names: tuple[str, ...]) -> dict[str, Tensor]:
         """Vars of the neurons as (batch, size), to be worked on in place."""
         batch = self.batch_size or 1
-        return {
-            name: getattr(self, name).detach().clone().reshape(batch, -1) for name in names
-        }
+        return {name: getattr(self, name).detach().clone().reshape(batch, -1) for name in names}
 
     def _assign(self, state: Mapping[str, Tensor]) -> None:
         for name, value in state.items():

@@ -169,9 +169,12 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         return source.view.apply(getattr(source.model, source.var))
 
     def csr(self, name: str) -> CSR:
-        """A sparse Var, as it is now: its values are the buffer (or the parameter) itself."""
+        """A sparse Var, as it is now: its values are the buffer (or the parameter) itself, those of
+        the first item if each of a batch has its own."""
         indptr, indices = parts = self.stored_parts(name)
-        csr = CSR(indptr, indices, getattr(self, name), self.sparse[name].shape)
+        values = getattr(self, name)
+        values = values[0] if values.ndim > 1 else values
+        csr = CSR(indptr, indices, values, self.sparse[name].shape)
         self.look_into(self.sparse[name].pattern, parts, lambda: csr.check(self.label(name)))
         return csr
 
@@ -409,7 +412,7 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
             value = value.expand(self.batch_size, *shape).clone()
         if name not in self.last_axis_outermost:
             return value
-        return outermost_last(value, int(self.batch_size is not None and not self.is_shared(name)))
+        return outermost_last(value, self.outermost_lead(name))
 
     def _bind_pattern(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
         """Take the positions of a sparse init; its values, as they are given."""
@@ -452,6 +455,11 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
 
     def var_dtype(self, name: str) -> torch.dtype:
         return self.dtypes.get(name, self.compute_dtype)
+
+    def outermost_lead(self, name: str) -> int:
+        """How many leading axes of a Var of `last_axis_outermost` lie outside its last axis even
+        so: none, or the batch."""
+        return 0
 
     def is_shared(self, name: str) -> bool:
         return name in self.shared or name in self.sparse

@@ -26,7 +26,8 @@ class UpdateOp:
     The arguments: the variables w, t and d that the rule reads or writes; int `delays`, which d
     makes, in whole steps; tx and ty, int32 (B, size); the table of each trace in `rule.traces`,
     "h_x1" (B, t_epoch + 1, m) and so on, see `lava_torch.kernels.learning.HISTORY`; `clock`, the
-    time step, int64 (1,); t_epoch; `decimate`: u is 1 in every so many epochs; the key of the random numbers.
+    time step, int64 (1,); t_epoch; `decimate`: u is 1 in every so many epochs; the key of the
+    random numbers.
     """
 
     rule: Rule

@@ -50,8 +50,8 @@ def noise_by_pre(planes, words, start, blocks, t, item, key0, key1):
 
 @njit(**OPTIONS)
 def noise_by_post(planes, start, listed, count, t, item, key0, key1):
-    """Random bytes in planes, uint32 (4, padded(n)): that number b of the neuron listed[q]'s block is byte
-    b % 4 of planes[b // 4, q]."""
+    """Random bytes in planes, uint32 (4, padded(n)): that number b of the neuron listed[q]'s block
+    is byte b % 4 of planes[b // 4, q]."""
     third = traces.item_word(item, t)
     for q in range(padded(count)):
         a, b, c, d = philox(start + listed[q], t, third, BY_POST, key0, key1)

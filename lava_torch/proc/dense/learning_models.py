@@ -18,7 +18,6 @@ from lava_torch.proc.dense.models import (
     DenseModel,
     ExactDenseModel,
 )
-
 from lava_torch.utils.delays import LONGEST_DELAY
 
 
@@ -79,13 +78,17 @@ class LearningDelayDenseModel(DenseSynapses, DelayDenseModel):
 
     last_axis_outermost = ("weights", "tag_1", "tag_2", "delays")
 
+    def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
+        if weights.ndim == 2:
+            return super().linear(s_in, weights)
+        items = zip(s_in, weights, self.checked_delays(), strict=True)
+        return torch.cat([self.delayed(x[None], w, d) for x, w, d in items])
+
     def sum_row(self, rows: Rows, ring: Tensor) -> Row:
         spikes, count, x, graded = self.events(rows)
         self.checked_delays()
         weights, delays = (self.synapses(rows, n).flatten(0, 1) for n in ("weights", "delays"))
-        return spike.DENSE_DELAY.on(
-            spikes, count, x, weights, delays, ring, rows.clock, graded
-        )
+        return spike.DENSE_DELAY.on(spikes, count, x, weights, delays, ring, rows.clock, graded)
 
 
 @implements(proc=LearningDelayDense, protocol=LoihiProtocol)

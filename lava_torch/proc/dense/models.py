@@ -98,7 +98,9 @@ class DelayDenseModel(DelayConnectionModel):
     last_axis_outermost = ("weights", "delays")
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        delays = self.checked_delays()
+        return self.delayed(s_in, weights, self.checked_delays())
+
+    def delayed(self, s_in: Tensor, weights: Tensor, delays: Tensor) -> Tensor:
         return dense_delay_linear(s_in, weights, delays, self.slots).transpose(-1, -2)
 
     def sum_row(self, rows: Rows, ring: Tensor) -> Row:

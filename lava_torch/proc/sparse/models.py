@@ -70,7 +70,10 @@ class DelaySparseModel(DelayConnectionModel):
     """The synapses that are stored, a weight and a delay each: both at the weights' positions."""
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
-        csr, delays = self.csr("weights"), self.checked_delays()
+        return self.delayed(s_in, weights, self.checked_delays())
+
+    def delayed(self, s_in: Tensor, weights: Tensor, delays: Tensor) -> Tensor:
+        csr = self.csr("weights")
         synapses = csr.indptr, csr.indices, weights, delays
         return sparse_delay_linear(s_in, *synapses, self.slots, csr.shape[0]).transpose(-1, -2)
 
@@ -86,26 +89,15 @@ class DelaySparseModel(DelayConnectionModel):
         weights = self.csr("weights")
         self.sparse[name] = SparseVar(weights.shape, "weights")
         if is_sparse(init):
-            values = values_where(weights, self._checked(name, init))
+            values = values_where(weights, placed(self, name, init))
         else:
             values = torch.full((weights.nnz,), init)
         return self._sparse_values(name, values, self.var_dtype(name))
 
     def _new_values(self, name: str, value: Any, idx: Any) -> Tensor:
         if name == "delays" and is_sparse(value) and idx is None:
-            return values_where(self.csr("weights"), self._checked(name, value))
+            return values_where(self.csr("weights"), placed(self, name, value))
         return super()._new_values(name, value, idx)
-
-    def _checked(self, name: str, matrix: Any) -> CSR:
-        """Delays at any positions of the right shape; none of them is out of range."""
-        csr = as_csr(self.label(name), matrix)
-        if csr.shape != self.sparse["weights"].shape:
-            raise VarValueError(
-                f"{self.label(name)} of shape {self.sparse['weights'].shape} cannot be set to a "
-                f"matrix of shape {csr.shape}."
-            )
-        self.check(name, csr.values.cpu().numpy())
-        return csr
 
 
 @implements(proc=DelaySparse, protocol=LoihiProtocol)
@@ -133,3 +125,16 @@ def _synapses(model: TorchProcessModel, rows: Rows) -> tuple[Tensor, Tensor, Ten
     values = rows.var("weights").view(-1)
     csr = model.csr("weights")  # which is looked into
     return csr.indptr, csr.indices, values
+
+
+def placed(model: TorchProcessModel, name: str, matrix: Any) -> CSR:
+    """What a Var at the weights' positions is given: a matrix of any positions, of the right shape,
+    whose values are in range."""
+    csr = as_csr(model.label(name), matrix)
+    if csr.shape != model.sparse["weights"].shape:
+        raise VarValueError(
+            f"{model.label(name)} of shape {model.sparse['weights'].shape} cannot be set to a "
+            f"matrix of shape {csr.shape}."
+        )
+    model.check(name, csr.values.cpu().numpy())
+    return csr

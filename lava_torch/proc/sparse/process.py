@@ -59,7 +59,7 @@ class Sparse(AbstractProcess):
         log_config: LogConfig | None = None,
         **kwargs,
     ) -> None:
-        weights = _as_matrix(weights)
+        weights = as_matrix(weights)
         super().__init__(
             weights=weights,
             num_message_bits=num_message_bits,
@@ -150,7 +150,7 @@ class DelaySparse(Sparse):
     def _checked_delays(self, delays: Matrix | ArrayLike | int) -> Matrix | int:
         if isinstance(delays, Integral):
             return int(delays)
-        delays = _as_matrix(delays)
+        delays = as_matrix(delays)
         dtype = _stored(delays).dtype
         if not (_is_csr(delays) and dtype.kind in "iu"):
             check_dtype(self._label, dtype)
@@ -163,7 +163,7 @@ def _is_csr(weights: Any) -> bool:
     return hasattr(weights, "to_scipy") and hasattr(weights, "indptr")
 
 
-def _as_matrix(weights: Any) -> Matrix:
+def as_matrix(weights: Any) -> Matrix:
     if _is_csr(weights) or scipy.sparse.issparse(weights):
         return weights
     weights = as_array(weights)
