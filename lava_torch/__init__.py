@@ -51,6 +51,7 @@ from lava_torch.model import EquationModel, TorchProcessModel, VarInitError, Var
 from lava_torch.observe import Monitor, TensorBoardLogger
 from lava_torch.proc import io
 from lava_torch.proc.atrlif.process import ATRLIF
+from lava_torch.proc.conv.learning import LearningConv
 from lava_torch.proc.conv.process import Conv
 from lava_torch.proc.dense.learning import LearningDelayDense, LearningDense
 from lava_torch.proc.dense.process import DelayDense, Dense
@@ -65,6 +66,7 @@ from lava_torch.utils.weightutils import SignMode
 __version__ = "0.1.0"
 
 __all__ = [
+    "LearningConv",
     "LearningSparse",
     "LearningDelaySparse",
     "LearningLIF",

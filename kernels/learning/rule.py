@@ -120,6 +120,18 @@ class Rule:
         return Equation(self._over(names, self._finished), "learning_finish", names)
 
     @cached_property
+    def changes(self) -> Equation:
+        """(variables, factors) -> what is added to an accumulator of each target, by one of the
+        pairs of neurons that share a synapse."""
+        names = (*self.plan.variables, *self.factors)
+        change = _changes_fixed if self.fixed else _changes_float
+        return Equation(
+            self._over(names, lambda named: [change(s, named) for s in self.plan.series]),
+            "learning_changes",
+            names,
+        )
+
+    @cached_property
     def whole(self) -> Equation:
         """(variables, r if fixed, factors) -> each target, and the delay."""
         names = (*self.plan.variables, *self._random, *self.factors)
@@ -201,6 +213,17 @@ def _add_float(value: Any, series: ProductSeries, named: Mapping[str, Any]) -> A
             change = change * (sign(part) if factor.sign else part)
         value = value + _gated(named, product, change)
     return value
+
+
+def _changes_float(series: ProductSeries, named: Mapping[str, Any]) -> Any:
+    return _add_float(named[series.target] * 0, series, named)
+
+
+def _changes_fixed(series: ProductSeries, named: Mapping[str, Any]) -> Any:
+    return sum(
+        (_gated(named, product, _change(product, named).value) for product in series.products),
+        start=named[series.target] * 0,
+    )
 
 
 def _add_fixed(value: Any, series: ProductSeries, named: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ products.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lava_torch.core.ports import InPort, OutPort
@@ -65,26 +66,40 @@ class LearningConnectionProcess(AbstractProcess):
     def __init__(
         self, shape: tuple[int, int], learning_rule: LearningRule | None, **kwargs: Any
     ) -> None:
-        kind, name = type(self).__name__, kwargs.get("name")
-        if learning_rule is None:
+        self._check_learning(shape, learning_rule, kwargs)
+        self._add_learning(shape, (shape[-1],), (shape[0],), learning_rule, kwargs)
+        super().__init__(shape=shape, learning_rule=learning_rule, **kwargs)
+
+    def _check_learning(
+        self, shape: tuple[int, ...], rule: LearningRule | None, kwargs: Mapping[str, Any]
+    ) -> None:
+        label = f"{type(self).__name__} '{kwargs.get('name')}'"
+        if rule is None:
             raise ValueError(
-                f"{kind} '{name}' needs a learning_rule; use the connection that does not learn if "
-                f"there is none."
+                f"{label} needs a learning_rule; use the connection that does not learn if there "
+                f"is none."
             )
         if len(shape) < 2 or 0 in shape:
             raise ValueError(
-                f"{kind} '{name}' has weights of shape {tuple(shape)}, and no synapse that could "
-                "learn; give it a matrix (post, pre)."
+                f"{label} has weights of shape {tuple(shape)}, and no synapse that could learn; "
+                "give it a matrix (post, pre)."
             )
-        if kwargs.get("batch_learning", "each") not in BATCH_MODES:
-            raise ValueError(
-                f"{kind} '{name}': batch_learning must be one of {BATCH_MODES}; got "
-                f"{kwargs['batch_learning']!r}."
-            )
+        mode = kwargs.get("batch_learning", BATCH_MODES[0])
+        if mode not in BATCH_MODES:
+            raise ValueError(f"{label}: batch_learning must be one of {BATCH_MODES}; got {mode!r}.")
+
+    def _add_learning(
+        self,
+        shape: tuple[int, ...],
+        pre: tuple[int, ...],
+        post: tuple[int, ...],
+        rule: LearningRule,
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        """Ports and Vars for synapses of `shape` between neurons of the shapes `pre` and `post`."""
         if kwargs.get("graded_spike_cfg", 0):
-            learning_rule.x1_impulse = 0
-        self._learning_rule = learning_rule
-        post, pre = (shape[0],), (shape[-1],)
+            rule.x1_impulse = 0
+        self._learning_rule = rule
         for port in ("s_in_bap", "s_in_y1", "s_in_y2", "s_in_y3"):
             setattr(self, port, InPort(shape=post))
         for var in ("x0", "tx", "x1", "x2"):
@@ -93,8 +108,7 @@ class LearningConnectionProcess(AbstractProcess):
             setattr(self, var, Var(shape=post))
         self.tag_1 = Var(shape=shape, init=_or_zero(kwargs.get("tag_1")))
         self.tag_2 = Var(shape=shape, init=_or_zero(kwargs.get("tag_2")))
-        self._add_rule_vars(learning_rule)
-        super().__init__(shape=shape, learning_rule=learning_rule, **kwargs)
+        self._add_rule_vars(rule)
 
     def _add_rule_vars(self, rule: LearningRule) -> None:
         for target in ("dw", "dd", "dt"):

@@ -7,9 +7,10 @@
     number   = integer | "2^" {sign} integer | number "*" number within parentheses
     symbol   = x0 | y0 | x1 | x2 | y1 | y2 | y3 | w | t | d
 
-The numbers of a product outside of sums multiply its scale. The first of x0, y0 and uK is its
-dependency; a later x0 or y0, and (x0 + 1), are factors like others. K is one digit. sgn takes w, t
-or d, plus or minus a number, not negated.
+Spaces mean nothing, but do not stand within a symbol or a number. The numbers of a product outside
+of sums multiply its scale, whose limits are those of `lava_torch.learning.scale`. The first of x0,
+y0 and uK is the product's dependency; a later x0 or y0, and (x0 + 1), are factors like others. K is
+one digit, the same in all products. sgn takes w, t or d, plus or minus a number, not negated.
 
 This is what Lava reads, but nothing is lost where Lava loses it: the sign in (-x1) goes to the
 scale, (x0) is x0, and a third term in parentheses is refused.

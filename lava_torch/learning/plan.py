@@ -69,15 +69,8 @@ class Plan:
     @cached_property
     def traces(self) -> tuple[tuple[str, str], ...]:
         """(trace, dependency) for each trace that is read and the dependency that says when."""
-        return tuple(
-            sorted(
-                {
-                    (trace, product.dependency)
-                    for product in self.products
-                    for trace in product.traces
-                }
-            )
-        )
+        pairs = {(trace, p.dependency) for p in self.products for trace in p.traces}
+        return tuple(sorted(pairs))
 
     @property
     def active_traces_per_dependency(self) -> dict[str, set[str]]:

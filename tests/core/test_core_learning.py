@@ -67,7 +67,7 @@ class TestConnection:
         assert connection.tag_1.get() == 0 and connection.tag_2.get() is delays
 
     def test_there_must_be_a_rule(self):
-        with pytest.raises(ValueError, match="Connection needs a learning_rule"):
+        with pytest.raises(ValueError, match="Connection 'None' needs a learning_rule"):
             Connection(np.ones((4, 3)), learning_rule=None)
 
 

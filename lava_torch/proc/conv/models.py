@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.op import Row
 from lava_torch.model.connection import ConnectionModel, float_rows
-from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.rows import Rows
 from lava_torch.model.straight_through import round_ste, straight_through
 from lava_torch.proc.conv.process import Conv
 from lava_torch.proc.conv.utils import signed_clamp
@@ -60,24 +62,29 @@ class ConvModel(ConnectionModel):
         return self.linear(s_in, self.weight)
 
     def sum_row(self, rows: Rows, sums: Tensor) -> Row:
-        spikes, count, x, graded = self.events(rows)
+        gather = self.kernel_row(rows)
+        rows.before(gather)
+        return self.conv_row(self.events(rows), gather.args[-1], sums)
+
+    def conv_row(self, events: tuple, kernel: Tensor, sums: Tensor) -> Row:
+        """The sum over `events`, see there, by a kernel with the output channels side by side."""
+        spikes, count, x, graded = events
         sizes, binding = self._sizes, self.binding
         geometry = (*sizes["padding"], *sizes["stride"], *sizes["dilation"], *sizes["groups"])
-        sums = sums.view(rows.batch, *binding.out_shapes["a_out"])
+        shape = self.weight.shape[-4:]
         return spike.CONV.on(
-            spikes, count, x, self._outputs_last(rows), sums, *binding.in_shapes["s_in"],
-            *geometry, graded,
+            spikes, count, x, kernel.view(*shape[1:], shape[0]),
+            sums.view(-1, *binding.out_shapes["a_out"]), *binding.in_shapes["s_in"], *geometry,
+            graded,
         )  # fmt: skip
 
-    def _outputs_last(self, rows: Rows) -> Tensor:
-        """A copy of the kernel with the output channels side by side, made before each run."""
-        weight = rows.var("weight")
-        shape = tuple(self.weight.shape)
-        places = torch.arange(weight.numel(), dtype=torch.int32).reshape(shape).movedim(0, -1)
+    def kernel_row(self, rows: Rows) -> Row:
+        """The row that copies the kernel, of each item if each has one, into its last argument,
+        with the output channels side by side."""
+        weight, shape = rows.var("weight"), tuple(self.weight.shape[-4:])
+        places = torch.arange(math.prod(shape), dtype=torch.int32).reshape(shape).movedim(0, -1)
         index = places.reshape(-1).to(weight.device)
-        kernel = rows.scratch((1, weight.numel()), weight.dtype)
-        rows.before(message.GATHER.on(weight, index, kernel))
-        return kernel.view(*shape[1:], shape[0])
+        return message.GATHER.on(weight, index, rows.scratch(weight.shape, weight.dtype, "kernel"))
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         """(..., X, Y, C) gives (..., X', Y', C'): torch has the channels first, and does not flip
@@ -106,20 +113,14 @@ class ConvModelFloat(ConvModel):
     absorb_rows = float_rows
 
 
-@implements(proc=Conv, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("bit_accurate_loihi", "fixed_pt")
-class ConvModelFixed(ConvModel):
-    """Conv with integer weights and a sum of 24 bits; in training, the same numbers in floating
-    point."""
+class ExactConvModel(ConvModel):
+    """Integer weights and a sum of 24 bits."""
 
     dtype = torch.int32
 
-    @rows_of("absorb", "counted", "propagate", "linear")
-    def absorb_rows(self, rows: Rows) -> None:
-        sums = rows.var(self.buffer)
-        rows.add(self.sum_row(rows, sums))
-        rows.add(message.WRAP24.on(sums.view(-1)))
+    def add_rows(self, rows: Rows, exponent: int) -> None:
+        super().add_rows(rows, exponent)
+        rows.add(message.WRAP24.on(rows.var(self.buffer).view(-1)))
 
     def propagate(self, s_in: Tensor) -> Tensor:
         if self.quantized_training:
@@ -137,3 +138,13 @@ class ConvModelFixed(ConvModel):
         high, low = s_in >> HALF, s_in & ((1 << HALF) - 1)
         above = signed_clamp(self.linear(high.double(), weights).long(), BITS)
         return (above << HALF) + self.linear(low.double(), weights).long()
+
+
+@implements(proc=Conv, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class ConvModelFixed(ExactConvModel):
+    """Conv with integer weights and a sum of 24 bits; in training, the same numbers in floating
+    point."""
+
+    absorb_rows = float_rows
