@@ -124,12 +124,13 @@ def kernel(graph: Graph, layouts: tuple[str, ...]) -> Any:
 
 
 @cache
-def define(name: str, source: str) -> Any:
-    """The kernel of that name that `source` defines, as `triton.jit` gives it."""
+def define(name: str, source: str, **functions: Any) -> Any:
+    """The kernel of that name that `source` defines, as `triton.jit` gives it. `functions` are
+    those of `triton.jit` that it calls, by name."""
     # Triton reads a kernel's text through `inspect`, which asks linecache.
     filename = f"<{name} {hashlib.sha256(source.encode()).hexdigest()[:20]}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    names: dict[str, Any] = {"triton": triton, "tl": tl, "__name__": __name__}
+    names: dict[str, Any] = {"triton": triton, "tl": tl, "__name__": __name__, **functions}
     exec(compile(source, filename, "exec"), names)
     return names[name]
 
