@@ -35,7 +35,7 @@ REGULAR, OVERWRITE, ADD_SATURATING, ADD = range(4)
 #: Presynaptic spikes, listed as in `lava_torch.kernels.spike`: tx becomes the step of the epoch, x0
 #: 1. A neuron that spiked in this epoch before gets the impulse to x1, if mode is REGULAR, and to
 #: x2. Otherwise x1 becomes p / 2, or p / 2 more: p is x where `graded`, else 1. x0 and tx int32
-#: (B, m), impulses (2,).
+#: (B, m), impulses (2,). What is (B, m) may be (B * m,) here, and is the faster so.
 PRE = _op("pre", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "tx x0 x1 x2")
 #: The same in fixed point. impulses int32 (2, 2): whole parts, and fractions in 256ths, which are
 #: always rounded up. p / 2 is rounded half to even and has 8 bits. OVERWRITE gives x1 up to 255,
@@ -45,7 +45,7 @@ PRE_FIXED = _op(
     "pre_fixed", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "tx x0 x1 x2"
 )
 #: Postsynaptic spikes: ty becomes the step of the epoch, y0 1; a neuron that spiked in this epoch
-#: before gets the impulses. y0 and ty int32 (B, n), impulses (3,).
+#: before gets the impulses. y0 and ty int32 (B, n), impulses (3,); all but ty may be (B * n,).
 POST = _op("post", "spikes count t ty y0 y1 y2 y3 impulses t_epoch", "ty y0 y1 y2 y3")
 #: The same in fixed point. impulses int32 (3, 2); one number of 7 bits rounds all fractions.
 POST_FIXED = _op(
@@ -56,7 +56,7 @@ POST_FIXED = _op(
 #: table (B, t_epoch + 1, size), parameters (2,). The trace becomes the last row, unless `received`:
 #: then it is not the connection's own.
 HISTORY = _op("history", "trace times table parameters t t_epoch received", "trace table")
-#: The same in fixed point. parameters int64 (3,): the decay times 2^30, the impulse's whole part
+#: The same in fixed point. parameters int64 (3,): the decay times 2^22, the impulse's whole part
 #: and fraction in 256ths. One number rounds all decays of a set of traces, one its impulses; side
 #: is 0 for x, 1 for y.
 HISTORY_FIXED = _op(
@@ -67,8 +67,8 @@ HISTORY_FIXED = _op(
 #: No neuron has spiked: times and flags (B, size) become 0 at the end of an epoch.
 FORGET = _op("forget", "times flags t t_epoch", "times flags")
 
-#: Bits of fraction of a decay in fixed point.
-DECAY_BITS = 30
+#: Bits of fraction of a decay in fixed point: with the 8 of a trace and its sign, an int32.
+DECAY_BITS = 22
 #: Bits of fraction of an impulse in fixed point, and of the numbers that round it.
 IMPULSE_BITS, ROUND_BITS = 8, 7
 #: The largest trace in fixed point, and what a graded spike can make of x1.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
 from lava_torch.kernels.learning import (
     ADD,
@@ -23,7 +24,19 @@ from lava_torch.kernels.table.share import OPTIONS, share
 
 _TRACES = STREAMS["traces"]
 _DECAY, _ROUND = np.uint32(32 - DECAY_BITS), np.uint32(32 - ROUND_BITS)
-_FRACTION = (1 << DECAY_BITS) - 1
+_BITS, _FRACTION = np.int32(DECAY_BITS), np.int32((1 << DECAY_BITS) - 1)
+_MAX = np.int32(TRACE_MAX)
+
+
+def flat(array):
+    """All elements; of an array of one axis, itself."""
+    return array.reshape(-1)
+
+
+@overload(flat, inline="always")
+def _flat(array):
+    # To reshape an array takes numba longer than a spike.
+    return (lambda array: array) if array.ndim == 1 else (lambda array: array.reshape(array.size))
 
 
 @njit(**OPTIONS)
@@ -36,7 +49,7 @@ def item_word(item, t):
 def pre(spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads):
     if thread != 0:
         return
-    times, flags, first, second = tx.ravel(), x0.ravel(), x1.ravel(), x2.ravel()
+    times, flags, first, second = flat(tx), flat(x0), flat(x1), flat(x2)
     now = (t[0] - 1) % t_epoch + 1
     for q in range(count[0]):
         p = np.uint32(spikes[q])
@@ -69,7 +82,7 @@ def pre_fixed(
 ):
     if thread != 0:
         return
-    times, flags, first, second = tx.ravel(), x0.ravel(), x1.ravel(), x2.ravel()
+    times, flags, first, second = flat(tx), flat(x0), flat(x1), flat(x2)
     now = (t[0] - 1) % t_epoch + 1
     for q in range(count[0]):
         p = np.uint32(spikes[q])
@@ -103,8 +116,8 @@ def pre_fixed(
 def post(spikes, count, t, ty, y0, y1, y2, y3, impulses, t_epoch, thread, threads):
     if thread != 0:
         return
-    times, flags = ty.ravel(), y0.ravel()
-    first, second, third = y1.ravel(), y2.ravel(), y3.ravel()
+    times, flags = flat(ty), flat(y0)
+    first, second, third = flat(y1), flat(y2), flat(y3)
     now = (t[0] - 1) % t_epoch + 1
     for q in range(count[0]):
         p = np.uint32(spikes[q])
@@ -122,8 +135,8 @@ def post_fixed(
 ):
     if thread != 0:
         return
-    times, flags, size = ty.ravel(), y0.ravel(), ty.shape[1]
-    first, second, third = y1.ravel(), y2.ravel(), y3.ravel()
+    times, flags, size = flat(ty), flat(y0), ty.shape[1]
+    first, second, third = flat(y1), flat(y2), flat(y3)
     now = (t[0] - 1) % t_epoch + 1
     for q in range(count[0]):
         p = np.uint32(spikes[q])
@@ -158,20 +171,21 @@ def history_fixed(
     trace, times, table, parameters, t, t_epoch, side, key0, key1, received, thread, threads
 ):
     low, high = share(trace.shape[1], thread, threads)
-    decay, whole, fraction = parameters[0], parameters[1], parameters[2]
+    decay, whole, fraction = np.int32(parameters[0]), parameters[1], parameters[2]
     for b in range(trace.shape[0]):
         words = philox(side, t[0], item_word(b, t[0]), _TRACES, key0, key1)
-        q, r = np.int64(words[0] >> _DECAY), np.int64(words[1] >> _ROUND)
-        added = whole + (r < fraction)
+        q, r = np.int32(words[0] >> _DECAY), np.int64(words[1] >> _ROUND)
+        added = np.int32(whole + (r < fraction))
         own, spiked, first = trace[b, low:high], times[b, low:high], table[b, 0, low:high]
         for i in range(own.shape[0]):
             first[i] = min(max(own[i], -128), 255)
         for k in range(1, table.shape[1]):
             before, after = table[b, k - 1, low:high], table[b, k, low:high]
             for i in range(after.shape[0]):
-                product = np.int64(before[i]) * decay
-                h = (product >> DECAY_BITS) + (q < (product & _FRACTION))
-                after[i] = min(max(h + added, 0), TRACE_MAX) if spiked[i] == k else h
+                product = np.int32(before[i] * decay)
+                h = np.int32(product >> _BITS) + np.int32(q < np.int32(product & _FRACTION))
+                more = min(max(np.int32(h + added), np.int32(0)), _MAX)
+                after[i] = more if spiked[i] == k else np.int32(h)
         if received is None:
             own[:] = table[b, t_epoch, low:high]
 

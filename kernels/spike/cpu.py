@@ -50,6 +50,15 @@ def compact(x, spikes, count, thread, threads):
                 spikes[found] = block * 8 + np.int64(place)
                 found += 1
                 word &= ~(np.uint64(0xFF) << (place << np.uint64(3)))
+    if x.itemsize == 4:  # the same, though -0.0 is not all zeros in memory
+        start = x.shape[0] // 8 * 8
+        pairs = x[:start].view(np.uint64)
+        for block in range(start // 8):
+            four = pairs[4 * block : 4 * block + 4]
+            if (four[0] | four[1] | four[2] | four[3]) != np.uint64(0):
+                for i in range(8 * block, 8 * block + 8):
+                    spikes[found] = i
+                    found += x[i] != 0
     for i in range(start, x.shape[0]):
         spikes[found] = i
         found += x[i] != 0

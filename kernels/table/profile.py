@@ -49,9 +49,9 @@ def profile(rows: Sequence[Row], clock: Tensor, steps: int) -> list[float]:
 
     Reading the counter takes about 10 ns a row, which is in it.
     """
-    table = Program(rows, clock, threads=1).table
+    program = Program(rows, clock, threads=1)  # which holds the memory that its table points to
     taken = np.zeros(len(rows), np.int64)
     start = time.perf_counter()
-    _run(table, steps, clock.data_ptr(), taken)
+    _run(program.table, steps, clock.data_ptr(), taken)
     seconds = time.perf_counter() - start
     return [seconds / steps * share for share in taken / max(taken.sum(), 1)]

@@ -73,13 +73,14 @@ class LearningModel(RuleModel):
         spikes, count, x, graded = pre
         op = getattr(learning, f"PRE{self._suffix}")
         rows = [
-            op.on(spikes, count, x, clock, *(state[name] for name in PRE), before,
+            op.on(spikes, count, x, clock, *(state[name].view(-1) for name in PRE), before,
                   int(self.graded_cfg), self.t_epoch, graded)
         ]  # fmt: skip
         op = getattr(learning, f"POST{self._suffix}")
         keys = self.keys if self.fixed else ()
         impulses = self._parameter(learning.impulse_parameters, after)
-        rows.append(op.on(*post, clock, *(state[n] for n in POST), impulses, self.t_epoch, *keys))
+        marked = (state[name].view(-1) for name in POST if name != "ty")
+        rows.append(op.on(*post, clock, state["ty"], *marked, impulses, self.t_epoch, *keys))
         return rows
 
     def _epoch_rows(

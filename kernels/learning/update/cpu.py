@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @njit(**OPTIONS)
 def padded(size):
     """A multiple of what the loops over random blocks do at once; the rest would be slow."""
-    return (size + 15) // 16 * 16
+    return (size + 7) // 8 * 8
 
 
 @njit(**OPTIONS)
@@ -210,22 +210,22 @@ class _Writer:
 
 class _Dense(_Writer):
     def scratch(self) -> list[str]:
-        lines = ["listed = np.zeros(padded(n), np.uint32)"]
+        lines = ["width, blocks = padded(n), (n + 15) // 16"]
+        # One block of memory for many: each would take as long as a few rows.
+        lanes = [f"l_{name}" for name in self._lanes]
+        lanes += [f"c_{name}" for name in self._compact] if self.op.events else []
+        lines += [f"lanes = np.zeros({len(lanes)} * width, {self.cast})"]
+        lines += [f"{name} = lanes[{k} * width : {k + 1} * width]" for k, name in enumerate(lanes)]
         lines += ["starts = np.empty(t_epoch + 2, np.int64)"]
-        lines += [f"l_{name} = np.zeros(n, {self.cast})" for name in self._lanes]
-        if self.op.events:
-            lines += [f"c_{name} = np.empty(n, {self.cast})" for name in self._compact]
+        lines += ["listed = np.zeros(width, np.uint32)"]
         if self.rule.fixed:
             lines += [
-                "blocks = (n + 15) // 16",
                 "planes = np.empty((4, padded(blocks)), np.uint32)",
                 "words = np.empty(blocks * 4, np.uint32)",
                 "noise = words.view(np.uint8)",
             ]
         if self.op.two_noises:
-            lines += [
-                "others = np.empty((4, padded(n)), np.uint32)",
-            ]
+            lines += ["others = np.empty((4, width), np.uint32)"]
         return lines + self.sum_scratch()
 
     @property
@@ -342,7 +342,7 @@ class _Dense(_Writer):
         reads = {name: f"c_{name}[q]" for name in self._compact}
         reads |= {"r": "(other_noise[q] >> shift & 255) >> 1", "y0": "1"}
         stores = {name: f"c_{name}[q]" for name in self.rule.results}
-        lines += self.loop("q in range(count)", self.rule.columns, reads, stores)
+        lines += self.loop("q in range(padded(count))", self.rule.columns, reads, stores)
         lines += ["for q in range(count):", "    i = listed[q]"]
         return lines + [f"    {name}_j[i] = c_{name}[q]" for name in self.rule.results]
 
