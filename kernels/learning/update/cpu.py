@@ -127,7 +127,7 @@ class _Writer:
             *self.scratch(),
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
-            *_indent([] if self.op.mean else self.spiked()),
+            *_indent([] if self.op.mean else [*self.spiked(), *self.nothing()]),
             "    for j in range(low, high):",
             *_indent(self.mean_row() if self.op.mean else self.row(), 2),
         ]
@@ -138,6 +138,10 @@ class _Writer:
 
     def spiked(self) -> list[str]:
         """What is needed to know who spiked in item b."""
+        return []
+
+    def nothing(self) -> list[str]:
+        """What passes over an item in which nobody spiked that counts."""
         return []
 
     def row(self) -> list[str]:
@@ -253,6 +257,8 @@ class _Dense(_Writer):
     def row(self) -> list[str]:
         lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
         lines += self._other_noise()
+        if self.op.events and not self.rule.fixed and "x0" not in self.plan.flags:
+            return lines + self._columns()  # whether neuron j spiked does not count
         if self.op.events:
             lines += ["if tx[b, j] == 0:", *_indent(self._columns()), "    continue"]
         lines += self._noise()
@@ -260,6 +266,10 @@ class _Dense(_Writer):
         reads["r"] = "noise[i] >> 1"
         update = self.loop("i in range(n)", self.rule.whole, reads, self.results("i"))
         return [*lines, *self._factors(), *update]
+
+    def nothing(self) -> list[str]:
+        counts = self.op.events and "x0" not in self.plan.flags
+        return ["if count == 0:", "    continue"] if counts else []
 
     def _meets(self) -> dict[str, str]:
         reads = {name: f"l_{name}[i]" for name in self._lanes}
