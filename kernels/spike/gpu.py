@@ -115,7 +115,7 @@ def compact_unordered(x: Tensor, spikes: Tensor, count: Tensor) -> None:
 def dense(
     spikes: Tensor, count: Tensor, x: Tensor, weights: Tensor, out: Tensor, graded: bool
 ) -> None:
-    m, n = weights.shape
+    m, n = len(spikes) // max(len(out), 1), weights.shape[1]
     if _in_order(out):
         _owned_columns(spikes, count, x, weights, None, out, None, 1, graded)
         return
@@ -125,7 +125,7 @@ def dense(
     launch(
         propagate.dense, (_at_most(blocks * lanes, out),),
         spikes, count, x, weights, out, m, n, blocks * lanes, blocks, lanes,
-        ROWS=8, COLUMNS=columns, GRADED=graded, BATCHED=len(out) > 1,
+        ROWS=8, COLUMNS=columns, GRADED=graded, BATCHED=len(out) > 1, OWN=len(weights) != m,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def dense_delay(
     t: Tensor,
     graded: bool,
 ) -> None:
-    (m, n), slots = weights.shape, ring.shape[1]
+    m, n, slots = len(spikes) // max(len(ring), 1), weights.shape[1], ring.shape[1]
     _clear(ring, t)
     if _in_order(ring):
         _owned_columns(spikes, count, x, weights, delays, ring, t, slots, graded)
@@ -148,7 +148,7 @@ def dense_delay(
     launch(
         propagate.dense_delay, (_at_most(spikes.numel() * parts, ring),),
         spikes, count, x, weights, delays, ring, t, m, n, slots, parts,
-        ROWS=TILE // columns, COLUMNS=columns, GRADED=graded,
+        ROWS=TILE // columns, COLUMNS=columns, GRADED=graded, OWN=len(weights) != m,
     )  # fmt: skip
 
 
@@ -163,14 +163,15 @@ def _owned_columns(
     slots: int,
     graded: bool,
 ) -> None:
-    m, n = weights.shape
+    m, n = len(spikes) // max(len(ring), 1), weights.shape[1]
     columns = 64  # few, for what one program sums it sums alone
     blocks = triton.cdiv(n, columns)
     items = len(ring) * blocks
     launch(
         propagate.dense_ordered, (_at_most(items, ring),),
         spikes, count, x, weights, delays, ring, t, m, n, slots, items, blocks,
-        COLUMNS=columns, GRADED=graded, DELAYED=delays is not None, num_warps=2,
+        COLUMNS=columns, GRADED=graded, DELAYED=delays is not None, OWN=len(weights) != m,
+        num_warps=2,
     )  # fmt: skip
 
 
@@ -222,7 +223,8 @@ def _rows(
         return
     m, n = len(indptr) - 1, ring.shape[-1]
     tensors = spikes, count, x, indptr, indices, values, delays, ring, t
-    constants = {"GRADED": graded, "DELAYED": delays is not None}
+    stored = len(indices)
+    constants = {"GRADED": graded, "DELAYED": delays is not None, "OWN": len(values) != stored}
     if _in_order(ring):
         # At least 32 neurons a program: below, the search for its part costs more than the part.
         span = max(triton.cdiv(n * len(ring), programs(ring.device)), 32)
@@ -230,14 +232,14 @@ def _rows(
         items = len(ring) * parts
         grid = (_at_most(items, ring),)
         launch(
-            propagate.sparse_ordered, grid, *tensors, m, n, slots, items, parts, span,
+            propagate.sparse_ordered, grid, *tensors, m, n, slots, stored, items, parts, span,
             WIDTH=32, num_warps=1, **constants,
         )  # fmt: skip
         return
     width, parts = _tier(indices.numel() / m)
     grid = (_at_most(spikes.numel() * parts, ring),)
     launch(
-        propagate.sparse, grid, *tensors, m, n, slots, parts,
+        propagate.sparse, grid, *tensors, m, n, slots, stored, parts,
         ROWS=TILE // width, WIDTH=width, **constants,
     )  # fmt: skip
 

@@ -143,8 +143,10 @@ def propagation(
     wide: bool = False,
     huge: bool = False,
     t: int = 6,
+    own: bool = False,
 ) -> Case:
-    """A connection through dense or sparse weights, delayed or not."""
+    """A connection through dense or sparse weights, delayed or not; those of each item its `own`,
+    or shared."""
     batch, m, n = size
     delayed, slots = op.name.endswith("delay"), 4
 
@@ -154,8 +156,12 @@ def propagation(
         weights = _numbers((m, n), dtypes[1], generator, HUGE if huge else 100)
         delays = torch.randint(0, slots, (m, n), generator=generator, dtype=torch.uint8)
         synapses: tuple[Tensor, ...] = ()
+        if own:
+            weights = torch.cat([weights, *(weights.roll(b, 1) for b in range(1, batch))])
+            delays = torch.cat([delays, *(delays.roll(b, 0) for b in range(1, batch))])
         if op.name.startswith("sparse"):
             there, *synapses = _synapses(m, n, density, wide, generator)
+            there = there.repeat(batch if own else 1, 1)
             weights, delays = weights[there], delays[there]
         shape = (batch, slots, n) if delayed else (batch, n)
         out = _numbers(shape, dtypes[2], generator)
@@ -205,6 +211,8 @@ def _connections() -> Iterator[tuple[str, Case]]:
             yield case(op, *dtypes, "counted", size=main, dtypes=dtypes, graded=False)
         for word, activity in (("silent", 0.0), ("all", 1.1)):
             yield case(op, word, size=main, activity=activity)
+        for dtypes in (FLOAT, FIXED):
+            yield case(op, "own", dtypes[2], size=main, dtypes=dtypes, own=True)
         wrapping = (torch.int32, torch.int32, torch.int32)
         yield case(op, "wraps", size=main, dtypes=wrapping, activity=1.1, huge=True)
         if op.name.endswith("delay"):

@@ -8,11 +8,13 @@ import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spike_cases import CASES
 from torch import Tensor
 
 from lava_torch.kernels.message import reference as message
 from lava_torch.kernels.spike import CSR
 from lava_torch.kernels.spike import reference as spike
+from lava_torch.kernels.table import Control, Program
 
 NUMBERS = [
     pytest.param(torch.float64, torch.float64, id="float64"),
@@ -268,3 +270,34 @@ def test_values_are_cast_to_what_they_are_written_to():
     assert out.tolist() == [1, 0, 1]
     message.fill_zero(out)
     assert out.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("label", [label for label in CASES if "-own-" in label])
+def test_weights_of_its_own_for_each_item(label, backend):
+    """An item with its own weights gets what it gets alone."""
+    case = CASES[label]
+    args = dict(zip(case.op.arguments, case.make(), strict=True))
+    together = {name: a.clone() if isinstance(a, torch.Tensor) else a for name, a in args.items()}
+    run(case.op, together, backend)
+    out = "ring" if "ring" in args else "out"
+    batch = len(args[out])
+    for b in range(batch):
+        alone = {**args, out: args[out][b : b + 1].clone()}
+        own = args["x"].view(batch, -1)[b].contiguous()
+        at = own.nonzero().flatten().to(torch.int32)
+        alone |= {"x": own, "spikes": torch.zeros(len(own), dtype=torch.int32)}
+        alone["spikes"][: len(at)] = at
+        alone["count"] = torch.tensor([len(at)], dtype=torch.int32)
+        for name in {"weights", "values", "delays"} & args.keys():
+            alone[name] = args[name].view(batch, -1, *args[name].shape[1:])[b].contiguous()
+        run(case.op, alone, "reference")
+        torch.testing.assert_close(together[out][b], alone[out][0], rtol=1e-5, atol=1e-5)
+
+
+def run(op, args, backend):
+    row = op.on(*(args[name] for name in op.arguments))
+    if backend == "reference":
+        row.run(backend)
+    else:
+        Program([row], torch.zeros(1, dtype=torch.int64), 1).run(1, Control())

@@ -24,6 +24,15 @@ def _lower_bound(keys, first, last, key):
 
 
 @triton.jit
+def _row(position, m, OWN: tl.constexpr):
+    """The row of the weights of a spike: all items share them, or each has its OWN."""
+    if OWN:
+        return position
+    else:
+        return position % m
+
+
+@triton.jit
 def _next_slot(t, slots, DELAYED: tl.constexpr):
     """The slot of the ring in which a synapse without a delay arrives."""
     if DELAYED:
@@ -55,6 +64,7 @@ def _weight(weights, at, inside, x, position, spiked, out, GRADED: tl.constexpr)
 def dense(
     spikes, count, x, weights, out, m, n, items, blocks, lanes,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, GRADED: tl.constexpr, BATCHED: tl.constexpr,
+    OWN: tl.constexpr,
 ):  # fmt: skip
     """A program sums every `lanes`-th tile of a block of columns before it adds the sum."""
     found = tl.load(count)
@@ -66,7 +76,7 @@ def dense(
             s = start + tl.arange(0, ROWS)
             spiked = s < found
             position = tl.load(spikes + s, mask=spiked, other=0)
-            at = (position % m).to(tl.int64)[:, None] * n + column[None, :]
+            at = _row(position, m, OWN).to(tl.int64)[:, None] * n + column[None, :]
             inside = spiked[:, None] & (column < n)[None, :]
             weight = _weight(
                 weights, at, inside, x, position[:, None], spiked[:, None], out, GRADED
@@ -91,7 +101,7 @@ def dense(
 @triton.jit
 def dense_delay(
     spikes, count, x, weights, delays, ring, t, m, n, slots, parts,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, GRADED: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, GRADED: tl.constexpr, OWN: tl.constexpr,
 ):  # fmt: skip
     found = tl.load(count)
     following = _next_slot(t, slots, True)
@@ -100,7 +110,7 @@ def dense_delay(
         column = item % parts * COLUMNS + tl.arange(0, COLUMNS)
         spiked = s < found
         position = tl.load(spikes + s, mask=spiked, other=0)
-        at = (position % m).to(tl.int64)[:, None] * n + column[None, :]
+        at = _row(position, m, OWN).to(tl.int64)[:, None] * n + column[None, :]
         inside = spiked[:, None] & (column < n)[None, :]
         weight = _weight(weights, at, inside, x, position[:, None], spiked[:, None], ring, GRADED)
         row = (position // m).to(tl.int64)[:, None] * slots
@@ -111,7 +121,7 @@ def dense_delay(
 @triton.jit
 def dense_ordered(
     spikes, count, x, weights, delays, ring, t, m, n, slots, items, blocks,
-    COLUMNS: tl.constexpr, GRADED: tl.constexpr, DELAYED: tl.constexpr,
+    COLUMNS: tl.constexpr, GRADED: tl.constexpr, DELAYED: tl.constexpr, OWN: tl.constexpr,
 ):  # fmt: skip
     """A program owns a block of columns of one batch item."""
     found, nothing = tl.load(count), tl.full((), 0, tl.int32)
@@ -126,7 +136,7 @@ def dense_ordered(
         total = tl.zeros([COLUMNS], ring.dtype.element_ty)
         for s in tl.range(start, stop, loop_unroll_factor=1 if DELAYED else 4):
             position = tl.load(spikes + s)
-            at = (position - batch * m).to(tl.int64) * n + column
+            at = _row(position, m, OWN).to(tl.int64) * n + column
             weight = _weight(weights, at, inside, x, position, True, ring, GRADED)
             if DELAYED:
                 slot = _slot(delays, at, inside, following, slots, True)
@@ -141,8 +151,9 @@ def dense_ordered(
 
 @triton.jit
 def sparse(
-    spikes, count, x, indptr, indices, values, delays, ring, t, m, n, slots, parts,
+    spikes, count, x, indptr, indices, values, delays, ring, t, m, n, slots, stored, parts,
     ROWS: tl.constexpr, WIDTH: tl.constexpr, GRADED: tl.constexpr, DELAYED: tl.constexpr,
+    OWN: tl.constexpr,
 ):  # fmt: skip
     """A program takes every `parts`-th piece of `WIDTH` synapses of `ROWS` spikes."""
     found = tl.load(count)
@@ -159,6 +170,8 @@ def sparse(
             at = first + start + tl.arange(0, WIDTH)[None, :]
             inside = at < last
             post = tl.load(indices + at, mask=inside, other=0).to(tl.int32)
+            if OWN:
+                at += (position // m).to(tl.int64)[:, None] * stored
             slot = _slot(delays, at, inside, following, slots, DELAYED)
             weight = _weight(
                 values, at, inside, x, position[:, None], spiked[:, None], ring, GRADED
@@ -168,8 +181,8 @@ def sparse(
 
 @triton.jit
 def sparse_ordered(
-    spikes, count, x, indptr, indices, values, delays, ring, t, m, n, slots, items, parts, span,
-    WIDTH: tl.constexpr, GRADED: tl.constexpr, DELAYED: tl.constexpr,
+    spikes, count, x, indptr, indices, values, delays, ring, t, m, n, slots, stored, items, parts,
+    span, WIDTH: tl.constexpr, GRADED: tl.constexpr, DELAYED: tl.constexpr, OWN: tl.constexpr,
 ):  # fmt: skip
     """A program owns `span` postsynaptic neurons of one batch item: a part of each row."""
     found, nothing = tl.load(count), tl.full((), 0, tl.int32)
@@ -189,6 +202,8 @@ def sparse_ordered(
                 at = piece + tl.arange(0, WIDTH)
                 inside = at < last
                 post = tl.load(indices + at, mask=inside, other=0).to(tl.int32)
+                if OWN:
+                    at = batch.to(tl.int64) * stored + at
                 slot = _slot(delays, at, inside, following, slots, DELAYED)
                 weight = _weight(values, at, inside, x, position, True, ring, GRADED)
                 sums = ring + (rows + slot) * n + post
