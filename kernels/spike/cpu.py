@@ -85,7 +85,7 @@ _BLOCK_BYTES = 1 << 18
 def dense(spikes, count, x, weights, out, graded, thread, threads):
     low, high = share(weights.shape[1], thread, threads)
     total, batch = count[0], out.shape[0]
-    m = spikes.shape[0] // max(batch, 1)
+    m = x.size // max(batch, 1)
     shared = weights.shape[0] == m
     out[:, low:high] = 0
     rows = max(m, 1)
@@ -211,7 +211,7 @@ def _add_graded(indices, values, size, start, stop, following, sums):
 
 @njit(**OPTIONS)
 def dense_delay(spikes, count, x, weights, delays, ring, t, graded, thread, threads):
-    m = spikes.shape[0] // max(ring.shape[0], 1)
+    m = x.size // max(ring.shape[0], 1)
     shared = weights.shape[0] == m
     slots = ring.shape[1]
     low, high = share(weights.shape[1], thread, threads)

@@ -115,7 +115,7 @@ def compact_unordered(x: Tensor, spikes: Tensor, count: Tensor) -> None:
 def dense(
     spikes: Tensor, count: Tensor, x: Tensor, weights: Tensor, out: Tensor, graded: bool
 ) -> None:
-    m, n = len(spikes) // max(len(out), 1), weights.shape[1]
+    m, n = x.numel() // max(len(out), 1), weights.shape[1]
     if _in_order(out):
         _owned_columns(spikes, count, x, weights, None, out, None, 1, graded)
         return
@@ -139,7 +139,7 @@ def dense_delay(
     t: Tensor,
     graded: bool,
 ) -> None:
-    m, n, slots = len(spikes) // max(len(ring), 1), weights.shape[1], ring.shape[1]
+    m, n, slots = x.numel() // max(len(ring), 1), weights.shape[1], ring.shape[1]
     _clear(ring, t)
     if _in_order(ring):
         _owned_columns(spikes, count, x, weights, delays, ring, t, slots, graded)
@@ -163,7 +163,7 @@ def _owned_columns(
     slots: int,
     graded: bool,
 ) -> None:
-    m, n = len(spikes) // max(len(ring), 1), weights.shape[1]
+    m, n = x.numel() // max(len(ring), 1), weights.shape[1]
     columns = 64  # few, for what one program sums it sums alone
     blocks = triton.cdiv(n, columns)
     items = len(ring) * blocks

@@ -16,7 +16,7 @@ def dense(
     spikes: Tensor, count: Tensor, x: Tensor, weights: Tensor, out: Tensor, graded: bool
 ) -> None:
     out.zero_()
-    m = len(spikes) // max(len(out), 1)
+    m = x.numel() // max(len(out), 1)
     batch, pre, size = _events(spikes, count, x, m, graded, out.dtype)
     row = _own(batch, pre, m, len(weights))
     out.index_add_(0, batch, weights[row].to(out.dtype) * size[:, None])
@@ -52,7 +52,7 @@ def dense_delay(
 ) -> None:
     slots, n = ring.shape[1:]
     ring[:, int(t) % slots] = 0
-    m = len(spikes) // max(len(ring), 1)
+    m = x.numel() // max(len(ring), 1)
     batch, pre, size = _events(spikes, count, x, m, graded, ring.dtype)
     row = _own(batch, pre, m, len(weights))
     slot = (int(t) + 1 + delays.to(torch.int64)[row]) % slots
