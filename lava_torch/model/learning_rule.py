@@ -27,8 +27,9 @@ from lava_torch.utils.weightutils import SignMode, weight_range
 VARIABLES = {"w": "weights", "t": "tag_1", "d": "tag_2"}
 TARGETS = ("dw", "dt", "dd")
 PARAMETERS = tuple(f"{trace}_{what}" for trace in TRACES for what in ("tau", "impulse"))
-#: The ranges of t and d in fixed point.
-TAG_RANGE, DELAY_RANGE = (-257, 255), (0, 255)
+#: The ranges of t and d in fixed point. Lava's tag can be -257, one time in 128 that it falls so
+#: low, and does not stay there: its accumulator goes to -32769 / 128.
+TAG_RANGE, DELAY_RANGE = (-256, 255), (0, 255)
 
 
 class RuleModel(ConnectionModel):
