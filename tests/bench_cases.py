@@ -16,6 +16,7 @@ TINY = {
     "conv": ["conv", "--size", "6", "--inputs", "2", "--outputs", "3", "--activity", "0.2"]
     + ["--steps", "30", "--repeats", "2"],
     "oxford": ["oxford", "--steps", "30", "--repeats", "2"],
+    "learning": ["learning", "--n", "6", "--steps", "12", "--repeats", "2"],
     "train": ["train", "--batch", "2", "--steps", "4", "--repeats", "3"],
 }
 PEERS = {"sparse": "dense", "conv": "conv2d"}
