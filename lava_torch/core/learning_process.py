@@ -148,5 +148,18 @@ class LearningNeuronProcess:
         super().__init__(*args, shape=shape, learning_rule=learning_rule, **kwargs)
 
 
+def refuse_learning_rule(
+    process: AbstractProcess, name: str | None, kwargs: Mapping[str, Any]
+) -> None:
+    """Raise ValueError if a Process that does not learn is given a learning rule."""
+    learns = isinstance(process, LearningConnectionProcess | LearningNeuronProcess)
+    if kwargs.get("learning_rule") is not None and not learns:
+        kind = type(process).__name__
+        raise ValueError(
+            f"{kind} '{name}' does not learn, but was given a learning_rule. Use Learning{kind}, "
+            "or leave it out."
+        )
+
+
 def _or_zero(value: Any) -> Any:
     return 0 if value is None else value

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lava_torch.core.learning_process import refuse_learning_rule
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
@@ -68,6 +69,7 @@ class Conv(AbstractProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        refuse_learning_rule(self, name, kwargs)
         super().__init__(
             weight=weight,
             weight_exp=weight_exp,

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
 
+from lava_torch.core.learning_process import refuse_learning_rule
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
@@ -36,7 +37,7 @@ class Dense(AbstractProcess):
 
     Raises
     ------
-    ValueError : weights that are not 2-D, or NaN or infinite.
+    ValueError : weights that are not 2-D, or NaN or infinite; a `learning_rule`, for LearningDense.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Dense(AbstractProcess):
         **kwargs,
     ) -> None:
         weights = self._as_array(weights)
+        refuse_learning_rule(self, name, kwargs)
         super().__init__(
             weights=weights,
             num_message_bits=num_message_bits,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lava_torch.core.learning_process import refuse_learning_rule
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
@@ -32,6 +33,7 @@ class AbstractLIF(AbstractProcess):
         log_config: LogConfig | None,
         **kwargs,
     ) -> None:
+        refuse_learning_rule(self, name, kwargs)
         super().__init__(
             shape=shape, u=u, v=v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp,
             name=name, log_config=log_config, **kwargs,

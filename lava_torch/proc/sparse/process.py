@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
 
+from lava_torch.core.learning_process import refuse_learning_rule
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
 from lava_torch.core.process import AbstractProcess
@@ -60,6 +61,7 @@ class Sparse(AbstractProcess):
         **kwargs,
     ) -> None:
         weights = as_matrix(weights)
+        refuse_learning_rule(self, name, kwargs)
         super().__init__(
             weights=weights,
             num_message_bits=num_message_bits,
