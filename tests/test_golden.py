@@ -89,4 +89,6 @@ def test_equals_lava(path: Path) -> None:
         elif case["tag"] == "fixed_pt":
             np.testing.assert_array_equal(got, want, err_msg=key)
         else:
+            # Lava leaves a trace whose tau is 0 undefined.
+            got = np.where(np.isnan(want), want, got)
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9, err_msg=key)

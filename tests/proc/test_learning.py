@@ -222,7 +222,7 @@ class TestBetweenRuns:
         net.run("floating_pt", (1,))
         rule.t_epoch = 4
         with pytest.raises(
-            ValueError, match="t_epoch of its learning rule was changed from 3 to 4"
+            ValueError, match="t_epoch of its learning rule was changed from 3"
         ):
             net.run("floating_pt", (1,))
 
