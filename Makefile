@@ -59,6 +59,7 @@ bench: $(READY)
 	$(BENCH) sparse --compile --json $(RESULTS)/sparse-cpu.json
 	$(BENCH) conv --json $(RESULTS)/conv-cpu.json
 	$(BENCH) oxford --json $(RESULTS)/oxford-cpu.json
+	$(BENCH) learning --json $(RESULTS)/learning-cpu.json
 	$(BENCH) train --json $(RESULTS)/train-cpu.json
 	$(BENCH) startup --repeats 3 --json $(RESULTS)/startup-cpu.json
 
@@ -72,6 +73,7 @@ gpu-check: $(READY)
 	$(BENCH) sparse --device cuda --repeats 3 --json $(RESULTS)/sparse-gpu.json
 	$(BENCH) conv --device cuda --json $(RESULTS)/conv-gpu.json
 	$(BENCH) oxford --device cuda --json $(RESULTS)/oxford-gpu.json
+	$(BENCH) learning --device cuda --n 1000 10000 --repeats 3 --json $(RESULTS)/learning-gpu.json
 	$(BENCH) train --device cuda --json $(RESULTS)/train-gpu.json
 
 clean:

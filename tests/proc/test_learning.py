@@ -221,9 +221,7 @@ class TestBetweenRuns:
         net = Net("dense", rule)
         net.run("floating_pt", (1,))
         rule.t_epoch = 4
-        with pytest.raises(
-            ValueError, match="t_epoch of its learning rule was changed from 3"
-        ):
+        with pytest.raises(ValueError, match="t_epoch of its learning rule was changed from 3"):
             net.run("floating_pt", (1,))
 
     @PRECISIONS

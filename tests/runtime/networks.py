@@ -132,10 +132,62 @@ def convolved(tag, rng):
     return lif
 
 
+def learning(tag, rng):
+    """Spikes back from the neurons, and a rule that changes all variables of each synapse."""
+    rule = lt.Loihi2FLearningRule(
+        dw="2^-2*y0*x1 - 2^-3*x0*y1 + u1*w*2^-5", dt="x0*y0 - u1", dd="2^-2*x1*y0",
+        x1_impulse=9.5, x1_tau=6, y1_impulse=7.25, y1_tau=4, t_epoch=2, rng_seed=3,
+    )  # fmt: skip
+    spikes = source(rng, (14,))
+    dense = lt.LearningDense(weights=weights(tag, rng, (9, 14)), learning_rule=rule, name="dense")
+    lif = neurons(tag, (9,), "lif")
+    spikes.s_out.connect(dense.s_in)
+    dense.a_out.connect(lif.a_in)
+    lif.s_out.connect(dense.s_in_bap)
+    return lif
+
+
+def learning_sparse_delays(tag, rng):
+    """By events; what is learnt delays later spikes."""
+    rule = lt.Loihi2FLearningRule(
+        dw="2^-3*y0*x1", dd="2^-2*y0*x1 - x0", x1_impulse=9, x1_tau=6, t_epoch=1, rng_seed=3
+    )
+    spikes = source(rng, (14,))
+    matrix = weights(tag, rng, (9, 14)) * (rng.random((9, 14)) < 0.5)
+    sparse = lt.LearningDelaySparse(
+        weights=matrix, delays=1, max_delay=3, learning_rule=rule, name="sparse"
+    )
+    lif = neurons(tag, (9,), "lif")
+    spikes.s_out.connect(sparse.s_in)
+    sparse.a_out.connect(lif.a_in)
+    lif.s_out.connect(sparse.s_in_bap)
+    return lif
+
+
+def learning_convolved(tag, rng):
+    """Three factors, and a kernel that all items of a batch share."""
+    rule = lt.Loihi3FLearningRule(
+        dw="2^-4*x0*y1 + 2^-5*u0*y2", x1_impulse=9, x1_tau=6, t_epoch=2, rng_seed=3
+    )
+    spikes, rewards = source(rng, (5, 4, 2)), source(rng, (4, 3, 3), "rewards")
+    kernel = weights(tag, rng, (3, 8)).reshape(3, 2, 2, 2)
+    conv = lt.LearningConv(
+        weight=kernel, input_shape=(5, 4, 2), learning_rule=rule, batch_learning="mean", name="conv"
+    )
+    lif = neurons(tag, (4, 3, 3), "lif")
+    spikes.s_out.connect(conv.s_in)
+    conv.a_out.connect(lif.a_in)
+    lif.s_out.connect(conv.s_in_bap)
+    rewards.s_out.connect(conv.s_in_y1)
+    rewards.s_out.connect(conv.s_in_y2)
+    return lif
+
+
 NETWORKS = {
     f.__name__: f
     for f in (
         recurrent, several_into_one, virtual_ports, concatenation, dense_to_dense, other_neurons,
-        isolated, sparse, delayed, convolved,
+        isolated, sparse, delayed, convolved, learning, learning_sparse_delays,
+        learning_convolved,
     )
 }  # fmt: skip
