@@ -6,75 +6,23 @@ import copy
 
 import numpy as np
 import pytest
-import scipy.sparse
 import torch
+from learning_nets import (
+    ALL,
+    CONNECTIONS,
+    EVENTS,
+    KINDS,
+    PRECISIONS,
+    STEPS,
+    M,
+    N,
+    Net,
+    array,
+    rule_of,
+    same,
+)
 
 import lava_torch as lt
-
-M, N, STEPS = 12, 9, 24
-EVENTS = {"dw": "2^-3*x1*y0 - 2^-4*y1*x0", "dd": "2^-3*y0*x1 - 2^-3*x0*y1"}
-ALL = {"dw": "2^-3*x1*y0 - 2^-5*u1*w", "dt": "2^-2*x1*y0", "dd": "2^-3*y0*x1 - u1"}
-CONNECTIONS = {
-    "dense": lt.LearningDense,
-    "sparse": lt.LearningSparse,
-    "delay dense": lt.LearningDelayDense,
-    "delay sparse": lt.LearningDelaySparse,
-}
-KINDS = pytest.mark.parametrize("kind", CONNECTIONS)
-PRECISIONS = pytest.mark.parametrize("tag", ["floating_pt", "fixed_pt"])
-
-
-def rule_of(texts, t_epoch=3, seed=5, **others):
-    traces = {"x1_impulse": 12.3, "x1_tau": 7, "y1_impulse": 9, "y1_tau": 5}
-    return lt.Loihi2FLearningRule(**texts, **traces, t_epoch=t_epoch, rng_seed=seed, **others)
-
-
-class Net:
-    """Two sources and a sink around a connection of M to N neurons."""
-
-    def __init__(self, kind, rule, batch=None, items=slice(None), **options):
-        rng = np.random.default_rng(1)
-        pre, post = ((rng.random((3, size, STEPS)) < 0.3).astype(int)[items] for size in (M, N))
-        weights = rng.integers(-100, 100, (N, M))
-        if "sparse" in kind:
-            weights = scipy.sparse.csr_matrix(weights * (rng.random((N, M)) < 0.5))
-        if "delay" in kind:
-            options = {"delays": 2, "max_delay": 6, **options}
-        self.connection = CONNECTIONS[kind](weights=weights, learning_rule=rule, **options)
-        self.pre = lt.io.source.RingBuffer(data=pre[0])
-        self.post = lt.io.source.RingBuffer(data=post[0])
-        self.out = lt.io.sink.RingBuffer(shape=(N,), buffer=STEPS)
-        if batch:
-            self.pre.data.init, self.post.data.init = pre, post
-        self.pre.s_out.connect(self.connection.s_in)
-        self.post.s_out.connect(self.connection.s_in_bap)
-        self.connection.a_out.connect(self.out.a_in)
-        self.options = {"batch_size": batch}
-
-    def run(self, tag, steps=(STEPS,), **options):
-        config = lt.Loihi2SimCfg(select_tag=tag, **self.options, **options)
-        for number in steps:
-            self.connection.run(lt.RunSteps(number), run_cfg=config)
-        names = ("weights", "tag_1", "tag_2", "x1", "y1", "tx", "ty", "x0", "y0")
-        seen = {name: array(getattr(self.connection, name).get()) for name in names}
-        return seen | {"out": self.out.data.get()}
-
-    def stop(self):
-        self.connection.stop()
-
-
-def array(value):
-    if isinstance(value, list):
-        return np.stack([item.toarray() for item in value])
-    return value.toarray() if scipy.sparse.issparse(value) else value
-
-
-def same(got, want, tag):
-    for name in want:
-        if tag == "fixed_pt":
-            np.testing.assert_array_equal(got[name], want[name], err_msg=name)
-        else:
-            np.testing.assert_allclose(got[name], want[name], rtol=1e-4, atol=1e-3, err_msg=name)
 
 
 @PRECISIONS
@@ -382,133 +330,3 @@ class TestGraded:
         # 152 is 127 over: 25.
         found = self.x1(modes.ADD_WITHOUT_SATURATION, [3, 200, 100, 0], "fixed_pt")
         assert found == [2, 102, 25, 25]
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        "make",
-        [
-            lambda **k: lt.Dense(weights=np.ones((2, 3)), **k),
-            lambda **k: lt.Sparse(weights=np.ones((2, 3)), **k),
-            lambda **k: lt.DelayDense(weights=np.ones((2, 3)), delays=1, **k),
-            lambda **k: lt.Conv(weight=np.ones((1, 1, 1, 1)), input_shape=(2, 2, 1), **k),
-            lambda **k: lt.LIF(shape=(3,), **k),
-        ],
-        ids=["Dense", "Sparse", "DelayDense", "Conv", "LIF"],
-    )
-    def test_a_rule_for_what_does_not_learn(self, make, request):
-        kind = request.node.callspec.id
-        with pytest.raises(ValueError, match=f"{kind} 'x' does not learn.*Use Learning{kind}"):
-            make(learning_rule=rule_of(EVENTS), name="x")
-
-    def test_no_rule(self):
-        with pytest.raises(ValueError, match="LearningDense 'x' needs a learning_rule"):
-            lt.LearningDense(weights=np.ones((2, 3)), name="x")
-
-    def test_no_rule_but_something_else(self):
-        with pytest.raises((ValueError, TypeError, AttributeError)):
-            connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule="x0*y1")
-            lt.compile(connection, lt.Loihi2SimCfg())
-
-    @pytest.mark.parametrize("kind", ["dense", "sparse"])
-    def test_no_synapses(self, kind):
-        weights = np.zeros((0, 3)) if kind == "dense" else scipy.sparse.csr_matrix((4, 3))
-        with pytest.raises(ValueError, match="no synapse"):
-            connection = CONNECTIONS[kind](weights=weights, learning_rule=rule_of(EVENTS))
-            lt.compile(connection, lt.Loihi2SimCfg())
-
-    @pytest.mark.parametrize("t_epoch", [0, 64, 2.5, True, -1])
-    def test_epochs(self, t_epoch):
-        with pytest.raises(ValueError, match="t_epoch must be a whole number"):
-            rule_of(EVENTS, t_epoch=t_epoch)
-
-    def test_three_factors_without_their_ports(self):
-        rule = lt.Loihi3FLearningRule(dw="u0*t*y2", dt="x0*y1 - y0*x1", x1_impulse=1, x1_tau=5)
-        connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule=rule, name="hebb")
-        with pytest.raises(ValueError, match="'hebb'.*at \\['s_in_bap', 's_in_y1', 's_in_y2'\\]"):
-            lt.compile(connection, lt.Loihi2SimCfg())
-
-    def test_two_factors_without_spikes_back(self):
-        connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule=rule_of(EVENTS))
-        with pytest.warns(UserWarning, match="connect the neurons' s_out to s_in_bap"):
-            lt.compile(connection, lt.Loihi2SimCfg())
-
-    def test_a_fraction_in_fixed_point(self):
-        net = Net("dense", rule_of({"dw": "y0*(x1 + 2^-1)"}))
-        with pytest.raises(ValueError, match="0.5 beside x1 is no whole number"):
-            net.run("fixed_pt")
-
-    def test_unknown_batch_learning(self):
-        with pytest.raises(ValueError, match="batch_learning must be one of"):
-            Net("dense", rule_of(EVENTS), batch_learning="sum")
-
-    def test_tags_of_another_shape(self):
-        net = Net("dense", rule_of(EVENTS), tag_1=np.ones((M, N)))
-        with pytest.raises(ValueError, match="'tag_1' of Process .*shape"):
-            net.run("floating_pt")
-
-
-class TestLearningLIF:
-    @staticmethod
-    def build():
-        rule = lt.RewardModulatedSTDP(
-            learning_rate=0.5, A_plus=1, A_minus=-1, pre_trace_decay_tau=5, post_trace_decay_tau=4,
-            pre_trace_kernel_magnitude=10, post_trace_kernel_magnitude=8,
-            eligibility_trace_decay_tau=0.25, rng_seed=3,
-        )  # fmt: skip
-        lif = lt.LearningLIF(shape=(2,), vth=10, bias_mant=4, learning_rule=rule, name="lif")
-        reward = lt.io.source.RingBuffer(data=np.array([[0, 3, 0, 0, 5], [1, 1, 1, 1, 1]]))
-        reward.s_out.connect(lif.a_third_factor_in)
-        return lif, rule
-
-    @pytest.mark.parametrize("stepper", ["eager", "table"])
-    @PRECISIONS
-    def test_what_it_sends(self, stepper, tag):
-        lif, _ = self.build()
-        ports = ("s_out", "s_out_bap", "s_out_y1", "s_out_y2", "s_out_y3")
-        sinks = {port: lt.io.sink.RingBuffer(shape=(2,), buffer=10) for port in ports}
-        for port, sink in sinks.items():
-            getattr(lif, port).connect(sink.a_in)
-        lif.y3.init = 7
-        if tag == "fixed_pt":
-            lif.bias_mant.init = 4 * 64
-        lif.run(lt.RunSteps(10), run_cfg=lt.Loihi2SimCfg(select_tag=tag, stepper=stepper))
-        sent = {port: sink.data.get() for port, sink in sinks.items()}
-        lif.stop()
-        spikes = sent["s_out"][0]
-        assert spikes.sum() >= 3
-        np.testing.assert_array_equal(sent["s_out_bap"], sent["s_out"])
-        y1, wanted = 0.0, []
-        for s in spikes:
-            y1 = y1 * np.exp(-1 / 4)
-            y1 = (np.trunc(y1) if tag == "fixed_pt" else y1) + 8 * s
-            wanted.append(y1)
-        # The decay is rounded to a 4096th in fixed point.
-        np.testing.assert_allclose(
-            sent["s_out_y1"][0], wanted, atol=1 if tag == "fixed_pt" else 1e-5
-        )
-        np.testing.assert_array_equal(sent["s_out_y2"][0], [0, 3, 0, 0, 5] * 2)
-        assert (sent["s_out_y3"] == 7).all()
-
-    @PRECISIONS
-    def test_three_factors_end_to_end(self, tag):
-        found = []
-        for stepper in ("eager", "table"):
-            lif, rule = self.build()
-            spikes = (np.random.default_rng(0).random((4, 30)) < 0.3).astype(int)
-            source = lt.io.source.RingBuffer(data=spikes)
-            synapses = lt.LearningDense(weights=np.full((2, 4), 20), learning_rule=rule)
-            source.s_out.connect(synapses.s_in)
-            synapses.a_out.connect(lif.a_in)
-            for name in ("bap", "y1", "y2", "y3"):
-                getattr(lif, f"s_out_{name}").connect(getattr(synapses, f"s_in_{name}"))
-            lif.run(lt.RunSteps(30), run_cfg=lt.Loihi2SimCfg(select_tag=tag, stepper=stepper))
-            names = ("weights", "tag_1", "y1", "y2")
-            found.append({name: getattr(synapses, name).get() for name in names})
-            lif.stop()
-        same(found[1], found[0], tag)
-        assert np.any(found[0]["weights"] != 20)
-
-    def test_one_axis(self):
-        with pytest.raises(ValueError, match="LearningLIF 'x' has the shape \\(2, 3\\)"):
-            lt.LearningLIF(shape=(2, 3), name="x")

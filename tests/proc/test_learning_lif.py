@@ -1,0 +1,75 @@
+"""Neurons that send traces, and three factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from learning_nets import PRECISIONS, same
+
+import lava_torch as lt
+
+
+class TestLearningLIF:
+    @staticmethod
+    def build():
+        rule = lt.RewardModulatedSTDP(
+            learning_rate=0.5, A_plus=1, A_minus=-1, pre_trace_decay_tau=5, post_trace_decay_tau=4,
+            pre_trace_kernel_magnitude=10, post_trace_kernel_magnitude=8,
+            eligibility_trace_decay_tau=0.25, rng_seed=3,
+        )  # fmt: skip
+        lif = lt.LearningLIF(shape=(2,), vth=10, bias_mant=4, learning_rule=rule, name="lif")
+        reward = lt.io.source.RingBuffer(data=np.array([[0, 3, 0, 0, 5], [1, 1, 1, 1, 1]]))
+        reward.s_out.connect(lif.a_third_factor_in)
+        return lif, rule
+
+    @pytest.mark.parametrize("stepper", ["eager", "table"])
+    @PRECISIONS
+    def test_what_it_sends(self, stepper, tag):
+        lif, _ = self.build()
+        ports = ("s_out", "s_out_bap", "s_out_y1", "s_out_y2", "s_out_y3")
+        sinks = {port: lt.io.sink.RingBuffer(shape=(2,), buffer=10) for port in ports}
+        for port, sink in sinks.items():
+            getattr(lif, port).connect(sink.a_in)
+        lif.y3.init = 7
+        if tag == "fixed_pt":
+            lif.bias_mant.init = 4 * 64
+        lif.run(lt.RunSteps(10), run_cfg=lt.Loihi2SimCfg(select_tag=tag, stepper=stepper))
+        sent = {port: sink.data.get() for port, sink in sinks.items()}
+        lif.stop()
+        spikes = sent["s_out"][0]
+        assert spikes.sum() >= 3
+        np.testing.assert_array_equal(sent["s_out_bap"], sent["s_out"])
+        y1, wanted = 0.0, []
+        for s in spikes:
+            y1 = y1 * np.exp(-1 / 4)
+            y1 = (np.trunc(y1) if tag == "fixed_pt" else y1) + 8 * s
+            wanted.append(y1)
+        # The decay is rounded to a 4096th in fixed point.
+        np.testing.assert_allclose(
+            sent["s_out_y1"][0], wanted, atol=1 if tag == "fixed_pt" else 1e-5
+        )
+        np.testing.assert_array_equal(sent["s_out_y2"][0], [0, 3, 0, 0, 5] * 2)
+        assert (sent["s_out_y3"] == 7).all()
+
+    @PRECISIONS
+    def test_three_factors_end_to_end(self, tag):
+        found = []
+        for stepper in ("eager", "table"):
+            lif, rule = self.build()
+            spikes = (np.random.default_rng(0).random((4, 30)) < 0.3).astype(int)
+            source = lt.io.source.RingBuffer(data=spikes)
+            synapses = lt.LearningDense(weights=np.full((2, 4), 20), learning_rule=rule)
+            source.s_out.connect(synapses.s_in)
+            synapses.a_out.connect(lif.a_in)
+            for name in ("bap", "y1", "y2", "y3"):
+                getattr(lif, f"s_out_{name}").connect(getattr(synapses, f"s_in_{name}"))
+            lif.run(lt.RunSteps(30), run_cfg=lt.Loihi2SimCfg(select_tag=tag, stepper=stepper))
+            names = ("weights", "tag_1", "y1", "y2")
+            found.append({name: getattr(synapses, name).get() for name in names})
+            lif.stop()
+        same(found[1], found[0], tag)
+        assert np.any(found[0]["weights"] != 20)
+
+    def test_one_axis(self):
+        with pytest.raises(ValueError, match="LearningLIF 'x' has the shape \\(2, 3\\)"):
+            lt.LearningLIF(shape=(2, 3), name="x")
