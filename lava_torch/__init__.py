@@ -19,6 +19,7 @@ from lava_torch.core import (
     GPU,
     AbstractProcess,
     AbstractSubProcessModel,
+    AsyncProtocol,
     InPort,
     LogConfig,
     Loihi1SimCfg,
@@ -48,6 +49,16 @@ from lava_torch.learning import (
     STDPLoihi,
 )
 from lava_torch.model import EquationModel, TorchProcessModel, VarInitError, VarValueError
+from lava_torch.model.hosted import (
+    LavaPyType,
+    PyAsyncProcessModel,
+    PyInPort,
+    PyLoihiModelToPyAsyncModel,
+    PyLoihiProcessModel,
+    PyOutPort,
+    PyRefPort,
+    PyVarPort,
+)
 from lava_torch.observe import Monitor, TensorBoardLogger
 from lava_torch.proc import io
 from lava_torch.proc.atrlif.process import ATRLIF
@@ -66,6 +77,15 @@ from lava_torch.utils.weightutils import SignMode
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncProtocol",
+    "LavaPyType",
+    "PyAsyncProcessModel",
+    "PyInPort",
+    "PyLoihiModelToPyAsyncModel",
+    "PyLoihiProcessModel",
+    "PyOutPort",
+    "PyRefPort",
+    "PyVarPort",
     "LearningConv",
     "LearningSparse",
     "LearningDelaySparse",

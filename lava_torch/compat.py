@@ -22,6 +22,7 @@ __all__ = ["TABLE", "LavaConflictError", "NotServedError", "install", "uninstall
 
 _CORE = "lava_torch.core"
 _LEARNING = "lava_torch.learning"
+_HOSTED = "lava_torch.model.hosted"
 NOT_YET = "not yet"
 
 
@@ -88,14 +89,19 @@ TABLE: dict[str, dict[str, str]] = {
         "LearningConnectionModelBitApproximate"
     },
     "lava.magma.core.model.py.model": {
-        NOT_YET: "AbstractPyProcessModel PyLoihiProcessModel PyAsyncProcessModel "
+        _HOSTED: "AbstractPyProcessModel PyLoihiProcessModel PyAsyncProcessModel "
         "PyLoihiModelToPyAsyncModel"
     },
     "lava.magma.core.model.py.neuron": {
         NOT_YET: "LearningNeuronModel LearningNeuronModelFloat LearningNeuronModelFixed"
     },
-    "lava.magma.core.model.py.ports": {NOT_YET: "PyInPort PyOutPort PyRefPort PyVarPort"},
-    "lava.magma.core.model.py.type": {NOT_YET: "LavaPyType"},
+    "lava.magma.core.model.py.ports": {
+        _HOSTED: "AbstractPyPort PyInPort PyInPortVectorDense PyInPortVectorSparse "
+        "PyInPortScalarDense PyInPortScalarSparse PyOutPort PyOutPortVectorDense "
+        "PyOutPortVectorSparse PyOutPortScalarDense PyOutPortScalarSparse PyRefPort "
+        "PyRefPortVectorDense PyVarPort PyVarPortVectorDense"
+    },
+    "lava.magma.core.model.py.type": {_HOSTED: "LavaPyType"},
     "lava.magma.core.model.spike_type": {NOT_YET: "SpikeType"},
     "lava.magma.core.model.sub.model": {_CORE: "AbstractSubProcessModel"},
     "lava.magma.core.process.connection": {_CORE: "LearningConnectionProcess"},

@@ -54,10 +54,12 @@ class Program:
                 row.offset % max(row.period, 1),
             )
         self._pace = Pace(threads)
+        self._fallible = bool(self.table[:, loop.ERROR].any())
+        self._clock_address = clock.data_ptr()
 
     @property
     def fallible(self) -> bool:
-        return bool(self.table[:, loop.ERROR].any())
+        return self._fallible
 
     def run(self, steps: int, control: Control) -> int:
         """Run up to `steps` steps, fewer if an end is requested; return how many were finished.
@@ -70,11 +72,22 @@ class Program:
             size, threads = self._pace.chunk()
             done += self._run_chunk(min(steps - done, size), control, threads)
             if control.failed_row is not None:
-                slot = _error_slot(self.rows[control.failed_row])
-                code = int(slot)
-                slot.zero_()
-                raise RowFailed(control.failed_row, code)
+                self._raise(control)
         return done
+
+    def step(self, control: Control) -> None:
+        """Run one step on this thread, with less around it than `run`. Raises RowFailed."""
+        loop.run(self.table, 1, control.address, self._clock_address)
+        if self._fallible and control.failed_row is not None:
+            self._raise(control)
+
+    def _raise(self, control: Control) -> None:
+        row = control.failed_row
+        slot = _error_slot(self.rows[row])
+        code = int(slot)
+        slot.zero_()
+        control.begin()
+        raise RowFailed(row, code)
 
     def _run_chunk(self, steps: int, control: Control, threads: int) -> int:
         control.begin()

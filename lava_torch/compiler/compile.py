@@ -7,6 +7,7 @@ from torch import nn
 
 from lava_torch.compiler.errors import CompileError, DeviceUnavailableError
 from lava_torch.compiler.graph import Graph, Node, build_graph
+from lava_torch.compiler.hosting import make_hosting
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.schedule import make_schedule
 from lava_torch.core.compilation import forget_sub_processes, track_sub_processes
@@ -15,6 +16,8 @@ from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
 from lava_torch.kernels.equation import resolve_surrogate
 from lava_torch.model.clock import Clock
+from lava_torch.model.hosted import AbstractPyProcessModel
+from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.torch_model import Binding, Read, TorchProcessModel
 
 _RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
@@ -49,8 +52,9 @@ def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device)
     clock = Clock(run_cfg.batch_size)
     models = {name: _make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
     _make_trainable(models, run_cfg)
+    hosting = make_hosting(graph, models)
     _connect(graph, models)
-    return Network(graph, schedule, models, clock).to(device)
+    return Network(graph, schedule, models, clock, hosting).to(device)
 
 
 def available_device(name: str) -> torch.device:
@@ -68,15 +72,18 @@ def available_device(name: str) -> torch.device:
 
 
 def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
-    if not issubclass(node.model_class, TorchProcessModel):
-        raise CompileError(
-            f"{node.model_class.__name__}, the model of Process '{node.name}', is not a "
-            f"TorchProcessModel; only those can be compiled. Derive it from TorchProcessModel or "
-            f"EquationModel."
-        )
     process = node.process
-    model = node.model_class(process.proc_params)
-    _check_var_names(node, model)
+    if issubclass(node.model_class, AbstractPyProcessModel):
+        model = HostedModel(process.proc_params, node.model_class)
+    elif issubclass(node.model_class, TorchProcessModel):
+        model = node.model_class(process.proc_params)
+        _check_var_names(node, model)
+    else:
+        raise CompileError(
+            f"{node.model_class.__name__}, the model of Process '{node.name}', is neither a "
+            "TorchProcessModel nor a PyLoihiProcessModel. Derive it from EquationModel or "
+            "TorchProcessModel, or for plain numpy from PyLoihiProcessModel."
+        )
     binding = Binding(
         name=node.name,
         clock=clock,

@@ -27,11 +27,15 @@ class Link:
 
 @dataclass(frozen=True)
 class ReadLink:
-    """What a RefPort reads: a Var of a node, through virtual ports."""
+    """What a RefPort reads: a Var of a node, through virtual ports.
+
+    `forward` leads from the RefPort to the Var, the way of what is written.
+    """
 
     node: str
     var: str
     view: View
+    forward: tuple[Step, ...] = ()
 
 
 @dataclass
@@ -141,7 +145,7 @@ def _read_link(var: Var, path: Path, graph: Graph) -> ReadLink:
             f"holds: alias it to a Var of a sub-process."
         )
     view = View(_undone(path), len(target.shape))
-    return ReadLink(graph.node_of[target.process], target.name, view)
+    return ReadLink(graph.node_of[target.process], target.name, view, path.steps)
 
 
 def _undone(path: Path) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lava_torch.compiler.graph import Graph
+from lava_torch.compiler.hosting import Hosting
 from lava_torch.compiler.schedule import Call
 from lava_torch.compiler.unroll import Unroll
 from lava_torch.compiler.wiring import Key, Wire, make_wires
@@ -31,6 +32,8 @@ class Network(nn.Module):
     #: In fixed point, how many times the floating-point values the integers are, by Process name;
     #: what is not in it was not scaled. Set by `quantize`, handed on by `deploy`.
     scales: dict[str, float]
+    #: What ties numpy models to the others; None if there are none.
+    hosting: Hosting | None
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Network(nn.Module):
         schedule: Sequence[Call],
         models: Mapping[str, TorchProcessModel],
         clock: Clock,
+        hosting: Hosting | None = None,
     ) -> None:
         super().__init__()
         self.graph = graph
@@ -46,6 +50,7 @@ class Network(nn.Module):
         self._place: list[tuple[str, str] | None] = [None]
         self._prepared = False
         self.scales = {}
+        self.hosting = hosting
         for name, model in models.items():
             self.add_module(name, model)
         self._learners = [name for name, m in models.items() if callable(getattr(m, "learn", None))]

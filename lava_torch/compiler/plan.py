@@ -13,6 +13,7 @@ from lava_torch.compiler.network import Network
 from lava_torch.compiler.wiring import Key, Wire
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.op import Row
+from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.rows import Events, Message, rows_method, sum_dtype
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.model.values import outermost_last
@@ -21,11 +22,13 @@ from lava_torch.model.view import View
 
 @dataclass(frozen=True)
 class Owned:
-    """A row, and whose it is: the Process and the phase, for error messages."""
+    """A row, and whose it is: the Process and the phase, for error messages; of an excerpt in
+    stages, the stage."""
 
     row: Row
     node: str
     phase: str
+    stage: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Excerpt:
     """Some nodes of a network, which are stepped by a clock of their own.
 
     `clock` is int64 (1,). `received` holds what is sent to them from outside, by its OutPort, and
-    `sent` names the OutPorts of theirs of which the last `length` messages are kept.
+    `sent` names the OutPorts of theirs of which the last `length` messages are kept. `stages` has
+    the stage of each call, by node and method, where they do not all run together.
     """
 
     nodes: frozenset[str]
@@ -68,6 +72,7 @@ class Excerpt:
     received: Mapping[Key, Message]
     sent: tuple[Key, ...]
     length: int
+    stages: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def plan_obstacle(network: Network) -> str | None:
@@ -79,6 +84,8 @@ def plan_obstacle(network: Network) -> str | None:
 def node_obstacle(network: Network, name: str) -> str | None:
     """Why a node of a network cannot be in a plan, in words; None if it can."""
     model = network.models[name]
+    if isinstance(model, HostedModel):
+        return f"Process '{name}' has the numpy model {model.model_class.__name__}"
     if model.quantized_training:
         return f"Process '{name}' trains fixed-point numbers in floating point"
     for method in ("step", "emit", "absorb", "learn", "manage"):
@@ -118,9 +125,10 @@ class _Planner:
         self.before: list[Row] = []
         self.after: list[Row] = []
         self.sent: dict[Key, Message] = {} if excerpt is None else dict(excerpt.received)
-        self.lists: dict[int, Events] = {}
+        self.stage = 0
+        self.lists: dict[tuple[int, int], Events] = {}
         self.refreshed: dict[str, list[Row]] = {}
-        self.taken: dict[Message, Tensor] = {}
+        self.taken: dict[tuple[int, Message], Tensor] = {}
         self.named: dict[tuple[str, str], Tensor] = {}
         inputs = sum(len(wire.inputs) for wire in network._wires)
         self.counts = torch.zeros(inputs, dtype=torch.int32, device=self.clock.device)
@@ -152,14 +160,20 @@ class _Planner:
             return {}
         kept, length = {}, self.excerpt.length
         for key in (key for key in self.excerpt.sent if key in self.sent):
+            self.stage = self._stage_of(key[0], "step", "emit")
             rows = _ModelRows(self, key[0], self.network.models[key[0]], "spiking", None)
             x = rows._at_this_step(self.sent[key])
             kept[key] = rows.scratch((length, self.batch, self.sent[key].size), x.dtype)
             rows.add(message.RECORD.on(x.view(-1), kept[key].view(length, -1), self.clock))
         return kept
 
+    def _stage_of(self, node: str, *methods: str) -> int:
+        stages = {} if self.excerpt is None else self.excerpt.stages
+        return next((stages[node, m] for m in methods if (node, m) in stages), 0)
+
     def _call(self, node: str, phase: str, method: str, wire: Wire | None) -> None:
         model = self.network.models[node]
+        self.stage = self._stage_of(node, method)
         getattr(model, f"{method}_rows")(_ModelRows(self, node, model, phase, wire))
 
 
@@ -179,7 +193,7 @@ class _ModelRows:
         self.clock, self.batch = self.planner.clock, self.planner.batch
 
     def add(self, row: Row) -> None:
-        self.planner.rows.append(Owned(row, self.node, self.phase))
+        self.planner.rows.append(Owned(row, self.node, self.phase, self.planner.stage))
 
     def before(self, row: Row) -> None:
         self.planner.before.append(row)
@@ -233,6 +247,7 @@ class _ModelRows:
     def events(self, port: str) -> Events:
         x = self.whole(port).view(-1)
         key = x.data_ptr() or id(x)  # an empty tensor has no address
+        key = (self.planner.stage, key)
         known = self.planner.lists.get(key)
         if known is None:
             spikes = self.scratch(tuple(x.shape), torch.int32)
@@ -270,11 +285,12 @@ class _ModelRows:
     def _at_this_step(self, sent: Message) -> Tensor:
         if not sent.time:
             return sent.tensor
-        if sent not in self.planner.taken:
+        key = (self.planner.stage, sent)
+        if key not in self.planner.taken:
             row = self.scratch((self.batch, sent.size), sent.tensor.dtype)
-            self.planner.taken[sent] = row
+            self.planner.taken[key] = row
             self.add(message.SOURCE_ROW.on(sent.tensor, self.clock, row))
-        return self.planner.taken[sent]
+        return self.planner.taken[key]
 
     def _viewed(self, sent: Message, source: Key, view: View) -> Message:
         """The message through virtual ports: as it lies, or its elements gathered."""

@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 
 from lava_torch.compiler.errors import CompileError, CycleError
 from lava_torch.compiler.graph import Graph, Node
+from lava_torch.model.hosted import AbstractPyProcessModel
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,18 @@ def make_schedule(graph: Graph) -> tuple[Call, ...]:
     """Sort the calls so that each runs when its inputs are there: what a model sends in a step is
     received in the same step, but a buffered model (`emit`/`absorb`) sends before it receives.
 
+    Numpy models have no call here: what each sends and receives, and when, only it knows.
+
     Raises CycleError naming the Processes of a cycle without a buffered model, and CompileError for
     a model that defines neither way.
     """
     sorter: TopologicalSorter[Call] = TopologicalSorter()
-    senders = {name: Call(name, sending_method(node)) for name, node in graph.nodes.items()}
-    for name, node in graph.nodes.items():
+    nodes = {name: node for name, node in graph.nodes.items() if not is_hosted(node)}
+    senders = {name: Call(name, sending_method(node)) for name, node in nodes.items()}
+    for name, node in nodes.items():
         for call in _calls(node):
-            sources = [link.node for links in node.inputs.values() for link in links]
+            links = [link for found in node.inputs.values() for link in found]
+            sources = [link.node for link in links if link.node in nodes]
             waits = [senders[source] for source in sources] if call.receives else []
             sorter.add(call, *waits)
         if "absorb" in methods(node) and "emit" in methods(node):
@@ -47,6 +52,11 @@ def make_schedule(graph: Graph) -> tuple[Call, ...]:
         return tuple(_stable_order(sorter, order))
     except GraphlibCycleError as error:
         raise CycleError(_describe(error.args[1], graph)) from None
+
+
+def is_hosted(node: Node) -> bool:
+    """Whether a node's model is plain Python and numpy."""
+    return issubclass(node.model_class, AbstractPyProcessModel)
 
 
 def methods(node: Node) -> set[str]:

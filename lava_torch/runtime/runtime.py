@@ -172,14 +172,19 @@ class Runtime:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
         chunk = min([self.stepper.chunk, *limits])
         left = steps
-        while (left is None or left > 0) and not self._control.requested:
-            wanted = self._begin_chunk(chunk) if left is None else min(chunk, left)
-            try:
-                done = self._advance(wanted)
-            finally:
-                for model in self.network.models.values():
-                    model.drain()
-            left = None if left is None else left - done
+        try:
+            while (left is None or left > 0) and not self._control.requested:
+                wanted = self._begin_chunk(chunk) if left is None else min(chunk, left)
+                try:
+                    done = self._advance(wanted)
+                finally:
+                    for model in self.network.models.values():
+                        model.drain()
+                left = None if left is None else left - done
+        finally:
+            self._end()
+        if self.stepper.stop_asked:
+            self.stop()
 
     def _begin_chunk(self, steps: int) -> int:
         """Begin a chunk of a run without an end: of as many steps as all models have room for."""
@@ -188,6 +193,12 @@ class Runtime:
         steps = max(min([steps, *rooms]), 1)
         self._announce(steps)
         return steps
+
+    def _end(self) -> None:
+        try:
+            self.stepper.end_run()
+        except Exception as error:
+            raise self._failed(error) from error
 
     def _advance(self, steps: int) -> int:
         try:
@@ -201,9 +212,14 @@ class Runtime:
         where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
         return RuntimeError(
             f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "
-            f"{type(error).__name__}: {str(error).rstrip('.')}. The state is that of step "
-            f"{self.time_step}."
+            f"{type(error).__name__}: {str(error).rstrip('.')}. {self._state_after_failure}"
         )
+
+    @property
+    def _state_after_failure(self) -> str:
+        if self.stepper.transactional:
+            return f"The state is that of step {self.time_step}."
+        return "Numpy models hold what they held then, in the middle of a step."
 
     def _await_run(self) -> None:
         """Wait until no run is on; a run that waits for itself does not."""

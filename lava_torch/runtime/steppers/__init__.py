@@ -7,11 +7,13 @@ from lava_torch.compiler.network import Network
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.eager import EagerStepper
 from lava_torch.runtime.steppers.graph import GraphStepper
+from lava_torch.runtime.steppers.hosted import HostedStepper
 from lava_torch.runtime.steppers.layers import LayersStepper
 from lava_torch.runtime.steppers.table import TableStepper
 
 STEPPERS: dict[str, type[Stepper]] = {
-    stepper.name: stepper for stepper in (TableStepper, GraphStepper, LayersStepper, EagerStepper)
+    stepper.name: stepper
+    for stepper in (TableStepper, GraphStepper, LayersStepper, EagerStepper, HostedStepper)
 }
 
 
@@ -38,6 +40,8 @@ def _order(network: Network) -> list[type[Stepper]]:
     visits active neurons only, which beats a full matrix product at the activity of most networks;
     not where sources are known to be more active than that.
     """
+    if network.hosting is not None:
+        return [HostedStepper]
     steppers = list(STEPPERS.values())
     on_gpu = network.device.type == "cuda"
     if LayersStepper.suits(network) if on_gpu else LayersStepper.pays(network):

@@ -16,6 +16,10 @@ class Stepper(ABC):
     name: ClassVar[str]
     #: The most steps that it is asked for at once: between two calls signals are handled.
     chunk: ClassVar[int] = 1000
+    #: Whether an exception of a model leaves the state of the last finished step.
+    transactional: ClassVar[bool] = True
+    #: Whether a model asked, in the last call of `advance`, that the network be stopped.
+    stop_asked: bool = False
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -29,6 +33,9 @@ class Stepper(ABC):
     def advance(self, steps: int, control: Control) -> int:
         """Run up to `steps` steps, fewer if `control` is requested; return how many were run.
 
-        An exception of a model leaves the state of the last finished step; the network's `position`
-        then names the Process and the phase.
+        An exception of a model leaves the state of the last finished step, if `transactional`; the
+        network's `position` then names the Process and the phase.
         """
+
+    def end_run(self) -> None:  # noqa: B027 (most have nothing to end)
+        """Called when the run that `advance` was called for is over, however it ended."""

@@ -1,4 +1,5 @@
-"""The stepper that calls the models one after another: it runs every network."""
+"""The stepper that calls the models one after another: it runs every network of
+them."""
 
 from __future__ import annotations
 
@@ -16,8 +17,10 @@ class EagerStepper(Stepper):
     name = "eager"
 
     @classmethod
-    def obstacle(cls, network: Network) -> None:
-        return None
+    def obstacle(cls, network: Network) -> str | None:
+        if network.hosting is None:
+            return None
+        return f"the Processes {list(network.hosting.models)} have numpy models"
 
     @torch.no_grad()
     def advance(self, steps: int, control: Control) -> int:

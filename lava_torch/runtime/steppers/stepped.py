@@ -60,7 +60,7 @@ class SteppedPart:
         try:
             self._runner.run(chunk.steps, Control())
         except RowFailed as failure:
-            raise row_error(self.network, self._plan, failure) from failure
+            raise row_error(self.network, self._plan.rows, failure) from failure
         for key, kept in self._plan.kept.items():
             chunk.sequences[key] = kept[rows]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from lava_torch.compiler.network import Network
-from lava_torch.compiler.plan import Plan, distinct
+from lava_torch.compiler.plan import Owned, Plan, distinct
 from lava_torch.kernels.table import Control, Program, RowFailed
 from lava_torch.runtime.steppers.planned import PlannedStepper
 
@@ -15,9 +17,9 @@ class RowError(RuntimeError):
     """An operation reported an error: what it said, in words."""
 
 
-def row_error(network: Network, plan: Plan, failure: RowFailed) -> RowError:
+def row_error(network: Network, rows: Sequence[Owned], failure: RowFailed) -> RowError:
     """What failed, in words; the network's position then says whose it was."""
-    owned = plan.rows[failure.row]
+    owned = rows[failure.row]
     network._place[0] = (owned.node, owned.phase)
     words = dict(owned.row.op.failures).get(failure.code, f"error {failure.code}")
     return RowError(f"{owned.row.op.name}: {words}")
@@ -59,7 +61,7 @@ class TableStepper(PlannedStepper):
             return self._table.run(steps, control)
         except RowFailed as failure:
             self._restore(kept, start)
-            raise row_error(self.network, self.plan, failure) from failure
+            raise row_error(self.network, self.plan.rows, failure) from failure
 
     def compile(self, plan: Plan) -> None:
         self._table = Table(plan)

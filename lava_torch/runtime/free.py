@@ -1,0 +1,76 @@
+"""Numpy models without phases, which run beside the steps of the others."""
+
+from __future__ import annotations
+
+from lava_torch.compiler.network import Network
+from lava_torch.model.hosted.adapter import HostedModel
+from lava_torch.model.hosted.tasks import Task, Wait
+from lava_torch.runtime.control import Control
+from lava_torch.runtime.crew import DeadlockError
+
+
+class FreeRunners:
+    """The asynchronous models of a network: `run_async` of each is called once a run."""
+
+    def __init__(self, models: list[HostedModel], network: Network) -> None:
+        self._models, self._network = models, network
+        self._tasks: dict[str, tuple[Task, Wait | None]] = {}
+        self._on = False
+
+    def begin(self, steps: int, control: Control) -> None:
+        """Begin a run of so many steps, unless one is on."""
+        if self._on or not self._models:
+            return
+        self._on, self._control = True, control
+        for model in self._models:
+            model.hosted.num_steps = steps
+            model.hosted._req_pause = model.hosted._req_stop = False
+            model.hosted._end_asked = lambda: control.requested
+            self._tasks[model.binding.name] = (Task(model.hosted.run_async), None)
+
+    def turn(self) -> bool:
+        """Let each go on that can; whether one could. What one raises goes to the caller."""
+        moved = False
+        for name, (task, wait) in list(self._tasks.items()):
+            if wait is None or wait.over():
+                moved = True
+                self._resume(name, task)
+        return moved
+
+    def run_alone(self, steps: int) -> int:
+        """Run where there is nothing else, until all have returned; the number of steps.
+
+        Raises DeadlockError if all wait for each other.
+        """
+        while self._tasks and self.turn():
+            pass
+        if self._tasks and not self._control.requested:
+            raise DeadlockError(self._description())
+        self._network.clock.time_step.add_(steps)
+        return steps
+
+    def end(self) -> None:
+        """The steps are over: let each come to its end. Those that wait for messages, which no one
+        will send any more, are ended where they wait; the next run begins them anew."""
+        try:
+            while self._tasks and self.turn():
+                pass
+        finally:
+            self._on = False
+            waiting, self._tasks = self._tasks, {}
+            for task, _ in waiting.values():
+                task.end()
+
+    def _resume(self, name: str, task: Task) -> None:
+        del self._tasks[name]
+        try:
+            wait = task.resume()
+        except Exception:
+            self._network._place[0] = (name, "asynchronous")
+            raise
+        if wait is not None:
+            self._tasks[name] = (task, wait)
+
+    def _description(self) -> str:
+        waits = "; for ".join(wait.what for _, wait in self._tasks.values() if wait is not None)
+        return f"the asynchronous Processes wait for each other: for {waits}"
