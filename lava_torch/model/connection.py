@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -132,6 +133,13 @@ class FixedConnectionModel(ConnectionModel):
         self.num_weight_bits = self._whole("num_weight_bits", bits, 0, 8)
         self.sign_mode = self._sign_mode()
         self._truncated = False
+
+    def hidden_state(self) -> dict[str, Any]:
+        return {**super().hidden_state(), "truncated": self._truncated}
+
+    def set_hidden_state(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden_state(state)
+        self._truncated = bool(state["truncated"])
 
     def row_key(self) -> tuple:
         return (*super().row_key(), self.weight_exp)

@@ -262,6 +262,13 @@ class RuleModel(ConnectionModel):
                 getattr(self, name).copy_(self.initial(name, *self._inits[name]))
         self._inside = False
 
+    def hidden_state(self) -> dict[str, Any]:
+        return {**super().hidden_state(), "rule": self._seen}
+
+    def set_hidden_state(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden_state(state)
+        self._seen = dict(state["rule"])
+
     def begin_run(self, first: int, last: int) -> None:
         """Take over what was changed at the learning rule since the last run."""
         super().begin_run(first, last)

@@ -272,6 +272,14 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def close(self) -> None:
         """Called when the network is stopped."""
 
+    def hidden_state(self) -> dict[str, Any]:
+        """What a run has changed beside the Vars, as plain data, for checkpoints: a model that
+        draws a seed of its own has it here."""
+        return {}
+
+    def set_hidden_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `hidden_state` gave; called before the Vars are."""
+
     def connect_read(self, ref_port: str, source: Read) -> None:
         self._reads[ref_port] = source
 
