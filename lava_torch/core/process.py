@@ -267,7 +267,7 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
             process._join(runtime, is_caller=process is self)
 
     def save(self, path: Path) -> None:
-        """Save all Processes that this one is connected with in a file, and their state if they run.
+        """Save all Processes that this one is connected with in a file, and their state.
 
         `load` makes them again, and a run goes on bit by bit. See `lava_torch.io.checkpoint`.
 

@@ -134,11 +134,11 @@ class FixedConnectionModel(ConnectionModel):
         self.sign_mode = self._sign_mode()
         self._truncated = False
 
-    def hidden_state(self) -> dict[str, Any]:
-        return {**super().hidden_state(), "truncated": self._truncated}
+    def get_hidden(self) -> dict[str, Any]:
+        return {**super().get_hidden(), "truncated": self._truncated}
 
-    def set_hidden_state(self, state: Mapping[str, Any]) -> None:
-        super().set_hidden_state(state)
+    def set_hidden(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden(state)
         self._truncated = bool(state["truncated"])
 
     def row_key(self) -> tuple:
@@ -242,6 +242,10 @@ class DelayConnectionModel(ConnectionModel):
         delays = self.delays
         self.look_into("delays", (delays,), self._check_delays)
         return delays
+
+    def check_restored(self) -> None:
+        super().check_restored()
+        self.checked_delays()
 
     def _check_delays(self) -> None:
         delays = self.delays

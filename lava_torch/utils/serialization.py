@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lava_torch.compiler import Network
 from lava_torch.core.process import AbstractProcess
 from lava_torch.io.checkpoint.describe import Description
-from lava_torch.io.checkpoint.errors import CheckpointError
+from lava_torch.io.checkpoint.system import Form, setup_of, write
 from lava_torch.io.checkpoint.system import load as load_system
-from lava_torch.io.checkpoint.system import setup_of, write
 from lava_torch.runtime import Executable
 
 __all__ = ["load", "save"]
@@ -54,13 +54,31 @@ def save(
         raise TypeError(f"save() needs what compile() returns as executable; got {executable!r}.")
     if not given:
         raise ValueError("save() needs one Process or more; got an empty list.")
+    path = Path(filename if "." in Path(filename).name else f"{filename}.pickle")
     network = None if executable is None else executable.network
-    roots = given if executable is None else _compiled_first(given, executable)
-    description = Description(roots, setup_of(roots[0], network))
-    description.structure["roots"] = [description.processes.index(p) for p in given]
-    if network is not None:
-        description.structure["compiled"] = description.processes.index(roots[0])
-    write(description, network, Path(_with_ending(filename)), has_runtime=False)
+    compiled = given[0] if network is None else _compiled(given, network)
+    description = Description(given, setup_of(compiled, network))
+    form = Form(is_list=isinstance(processes, list), has_runtime=False, compiled=compiled)
+    write(description, network, path, form)
+
+
+def _compiled(processes: list[AbstractProcess], network: Network) -> AbstractProcess:
+    """One of the Processes that the network is of."""
+    for process in processes:
+        runtime = process._network_runtime
+        if runtime is not None and runtime.network is network and runtime.is_running:
+            raise RuntimeError(
+                f"The executable of Process '{process.name}' cannot be saved while it runs: wait() "
+                f"or pause() first."
+            )
+    known = network.graph.node_of.keys() | network.graph.containers.keys()
+    found = [process for process in processes if process in known]
+    if not found:
+        raise ValueError(
+            f"The executable is not of the Processes that are saved with it: it holds "
+            f"{list(network.models)}, they are {[process.name for process in processes]}."
+        )
+    return found[0]
 
 
 def load(

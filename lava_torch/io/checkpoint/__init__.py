@@ -9,7 +9,7 @@
 
 A checkpoint holds the Processes (classes, arguments, names, Vars, ports, connections), the run
 config and, if the network runs, its state: every buffer and parameter, strings, the time step, and
-what a model keeps besides (`get_extra_state`, `hidden_state`). A run goes on bit by bit, on the
+what a model keeps besides (`get_extra_state`, `get_hidden`). A run goes on bit by bit, on the
 same kind of device. Probes of a TensorBoardLogger are left out. A Process that is changed by more
 than its constructor, its Vars and its connections says how in `get_extra_state()`, and takes it in
 `set_extra_state(state)`.

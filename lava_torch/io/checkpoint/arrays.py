@@ -45,6 +45,10 @@ class Array:
     def size(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        return DTYPES[self.dtype][0]
+
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 

@@ -319,19 +319,16 @@ _KINDS: Mapping[str, Callable[[Decoder, Any, int], Any]] = {
 
 def resolve(value: Any, made: Callable[[int], AbstractProcess]) -> Any:
     """A value with Processes, Vars and ports in place of the references to them."""
-    match value:
-        case ProcessRef(number):
-            return made(number)
-        case MemberRef(number, name):
-            return member_of(made(number), name)
-        case DomainRef(name, protocol, numbers):
-            return SyncDomain(name, protocol, [made(number) for number in numbers])
-        case list():
-            return [resolve(item, made) for item in value]
-        case tuple() | set() | frozenset():
-            return type(value)(resolve(item, made) for item in value)
-        case dict():
-            return {resolve(k, made): resolve(v, made) for k, v in value.items()}
+    if isinstance(value, ProcessRef):
+        return made(value.number)
+    if isinstance(value, MemberRef):
+        return member_of(made(value.number), value.name)
+    if isinstance(value, DomainRef):
+        return SyncDomain(value.name, value.protocol, [made(number) for number in value.numbers])
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(resolve(item, made) for item in value)
+    if type(value) is dict:
+        return {resolve(k, made): resolve(v, made) for k, v in value.items()}
     return value
 
 

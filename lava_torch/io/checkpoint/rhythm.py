@@ -16,7 +16,7 @@ from lava_torch.io.checkpoint.folder import (
     remove_old,
 )
 from lava_torch.io.checkpoint.state import describe_state
-from lava_torch.io.checkpoint.system import setup_of, write
+from lava_torch.io.checkpoint.system import Form, setup_of, write
 
 
 class FolderRhythm:
@@ -30,7 +30,7 @@ class FolderRhythm:
     def __init__(self, process: AbstractProcess, every: int | None, folder: AnyPath | None) -> None:
         if every is None or folder is None:
             raise ValueError(
-                f"run() of Process '{process.name}' needs checkpoint_every and checkpoint, or none; "
+                f"run() of Process '{process.name}' needs both checkpoint_every and checkpoint; "
                 f"got checkpoint_every={every!r}, checkpoint={folder!r}."
             )
         self.every = checked_every(every)
@@ -45,5 +45,5 @@ class FolderRhythm:
 
     def write(self, network: Network) -> None:
         time_step = int(network.clock.time_step)
-        write(self._description, network, file_of(self._folder, time_step), has_runtime=True)
+        write(self._description, network, file_of(self._folder, time_step), Form(self._process))
         remove_old(self._folder, time_step)

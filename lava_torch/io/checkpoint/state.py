@@ -53,7 +53,7 @@ def _model(name: str, model: TorchProcessModel, network: Network, encoder: Encod
         },
         "strings": dict(model.strings),
         "hidden": encoder.encode(
-            dict(model.hidden_state()), owner, "its hidden state", f"state.{name}.hidden"
+            dict(model.get_hidden()), owner, "its hidden state", f"state.{name}.hidden"
         ),
     }
 
@@ -98,20 +98,29 @@ class ModelState:
                 )
 
     def restore(self, model: TorchProcessModel) -> None:
-        if set(self.strings) != set(model.strings):
+        """Write the state as it is: unlike one that `load_state_dict` gives, it need not be in the
+        range of what may be set. What a wrapped sum leaves, for example, is not."""
+        held = model.state_dict()
+        if held.keys() != self.tensors.keys() | self.plain.keys():
             raise CheckpointError(
-                f"Process '{self.name}' has the strings {sorted(model.strings)} now, and had "
-                f"{sorted(self.strings)} when it was saved"
+                f"Process '{self.name}' has the state {sorted(held)} now, and had "
+                f"{sorted([*self.tensors, *self.plain])} when it was saved"
             )
         for key, array in self.tensors.items():
-            held = model.state_dict().get(key)
-            if held is not None and isinstance(held, torch.Tensor) and held.shape != array.shape:
-                raise CheckpointError(
-                    f"Process '{self.name}': '{key}' has shape {tuple(held.shape)} now, and had "
-                    f"{array.shape} when it was saved"
-                )
-        tensors = {key: array.tensor() for key, array in self.tensors.items()}
-        model.load_state_dict({**tensors, **self.plain})
+            self._check_fits(key, array, held[key])
+            held[key].copy_(array.tensor())
+        for key, value in self.plain.items():
+            model.get_submodule(key.rpartition(".")[0]).set_extra_state(value)
+        model.on_var_update()
+        model.check_restored()
+
+    def _check_fits(self, key: str, array: Array, held: object) -> None:
+        now = (held.dtype, tuple(held.shape)) if isinstance(held, torch.Tensor) else (None, None)
+        if now != (array.torch_dtype, array.shape):
+            raise CheckpointError(
+                f"Process '{self.name}': '{key}' is of {now[0]} and shape {now[1]} now, and was of "
+                f"{array.torch_dtype} and shape {array.shape} when it was saved"
+            )
 
 
 class NetworkState:
@@ -145,15 +154,15 @@ class NetworkState:
         with torch.inference_mode(False):
             pairs = self._pairs(network, numbers)
             for state, (_, model) in pairs:
-                model.strings.update(
-                    {k: state.strings[k] for k in model.strings.keys() & state.strings}
-                )
-                model.set_hidden_state(state.hidden)
+                if state.strings.keys() != model.strings.keys():
+                    raise CheckpointError(f"Process '{state.name}' has other strings now")
+                model.strings.update(state.strings)
+                model.set_hidden(state.hidden)
             if self.prepared:
                 network.prepare()
             for state, (_, model) in pairs:
                 state.restore(model)
-                model.set_hidden_state(state.hidden)
+                model.set_hidden(state.hidden)
             network.clock.time_step.fill_(self.time_step)
         renamed = {state.name: name for state, (name, _) in pairs}
         network.scales = {renamed.get(name, name): x for name, x in self.scales.items()}

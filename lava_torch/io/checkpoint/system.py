@@ -37,6 +37,7 @@ class System:
     run_cfg : the run config that it ran under, or None.
     time_step : how many steps it had run.
     executable : the compiled network, where one was saved without a runtime.
+    is_list : whether a list of Processes was saved, or one.
     """
 
     process: AbstractProcess
@@ -45,6 +46,17 @@ class System:
     run_cfg: RunConfig | None
     time_step: int
     executable: Executable | None = None
+    is_list: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a system is saved: with a runtime or without, as a list or one Process, and by which
+    Process it is compiled."""
+
+    compiled: AbstractProcess
+    has_runtime: bool = True
+    is_list: bool = False
 
 
 # -- saving ---------------------------------------------------------------------------------------
@@ -67,7 +79,7 @@ def save(process: AbstractProcess, path: AnyPath) -> None:
         )
     network = None if runtime is None else runtime.network
     description = Description([process], setup_of(process, network))
-    write(description, network, Path(path), has_runtime=True)
+    write(description, network, Path(path), Form(process))
 
 
 def setup_of(process: AbstractProcess, network: Network | None) -> Setup | None:
@@ -77,7 +89,7 @@ def setup_of(process: AbstractProcess, network: Network | None) -> Setup | None:
     return None if run_cfg is None else (run_cfg, config)
 
 
-def write(description: Description, network: Network | None, path: Path, has_runtime: bool) -> None:
+def write(description: Description, network: Network | None, path: Path, form: Form) -> None:
     """Write a description, and the state of a network, to a file."""
     encoder = description.encoder()
     state = None if network is None else describe_state(network, encoder)
@@ -85,7 +97,7 @@ def write(description: Description, network: Network | None, path: Path, has_run
         **description.structure,
         "objects": encoder.objects,
         "state": state,
-        "has_runtime": has_runtime,
+        "form": [encoder.numbers[id(form.compiled)], form.has_runtime, form.is_list],
     }
     container.write(path, structure, encoder.arrays.arrays)
 
@@ -143,12 +155,14 @@ class _System:
         classes: Classes,
         device: Any,
     ) -> None:
-        keys = "roots processes aliases wiring setup objects state has_runtime".split()
+        keys = "roots processes aliases wiring setup objects state form".split()
         fields = fields_of(structure, "the structure", *keys)
         count = len(expect(fields["processes"], list, "the Processes"))
         decoder = Decoder(Loaded(arrays), classes, fields["objects"], count)
         self.topology = Topology(fields, decoder)
-        self.has_runtime = expect(fields["has_runtime"], bool, "a bool")
+        compiled, *flags = expect(fields["form"], list, "the form", 3)
+        self.compiled = decoder.number(compiled)
+        self.has_runtime, self.is_list = (expect(flag, bool, "a bool") for flag in flags)
         self.run_cfg, self.config = None, None
         if fields["setup"] is not None:
             setup = fields_of(fields["setup"], "the setup", "run_cfg", "compile_config")
@@ -173,7 +187,8 @@ class _System:
                 process._setup = (run_cfg, config)
         executable = None
         if self.state is not None:
-            executable = self._start(roots[0], run_cfg, config, processes)
+            compiled = self.topology.made(self.compiled)
+            executable = self._start(compiled, run_cfg, config, processes)
         return System(
             process=roots[0],
             roots=roots,
@@ -181,6 +196,7 @@ class _System:
             run_cfg=run_cfg,
             time_step=0 if self.state is None else self.state.time_step,
             executable=executable,
+            is_list=self.is_list,
         )
 
     def _start(
