@@ -285,7 +285,7 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.utils.plots": {"lava_torch.observe.plots": "raster_plot"},
     "lava.utils.profiler": {NOT_YET: "Profiler"},
     "lava.utils.serialization": {
-        "lava_torch.utils.serialization": "save load",
+        "lava_torch.io.serialization": "save load",
         NOT_YET: "SerializationObject",
     },
     "lava.utils.sparse": {NOT_YET: "find"},
