@@ -12,7 +12,7 @@ import scipy.sparse
 import torch
 import user_module
 from checkpoint_cases import assert_same, resumed, state_of
-from user_module import Built, Config, Counter, CounterModel, Layer, Mode, SecondModel
+from user_module import Built, Config, Counter, CounterModel, Layer, Mode, Reader, SecondModel
 
 import lava_torch as lt
 from lava_torch.io.checkpoint.build import same
@@ -242,6 +242,31 @@ def test_the_order_of_connections(tmp_path):
     loaded = again(lif, tmp_path / "x").process
     order = [port.process.name for port in loaded.a_in.get_src_ports()]
     assert order == ["s3", "s0", "s4", "s1", "s2"]
+
+
+@pytest.mark.parametrize("view", [None, (3, 2)], ids=["plain", "a view"])
+def test_ports_that_are_made_when_they_are_connected(view, tmp_path):
+    lif = lt.LIF(shape=(2, 3), bias_mant=0.3, name="lif")
+    readers = [Reader(name="one"), Reader(name="two")]
+    for reader in readers:
+        reader.connect_var(lif.v, view)
+    lif.run(lt.RunSteps(4), run_cfg=CFG)
+    loaded = resumed(lif, tmp_path / "x", 3)
+    assert loaded.var_ports.member_names == lif.var_ports.member_names
+    two = lt.io.checkpoint.load(tmp_path / "x").processes["two"]
+    assert two.ref.shape == (view or (2, 3)) and two.proc_params["rate"] == {"factor": [2.5]}
+    for one in (two, loaded):
+        one.stop()
+
+
+def test_connection_configs_and_pipes(tmp_path):
+    source, lif = lt.io.source.RingBuffer(data=np.ones((2, 1)), name="source"), lt.LIF(shape=(2,))
+    config = lt.core.ConnectionConfig(num_probes=9, spike_io_port=lt.core.SpikeIOPort.PIO_UP)
+    source.s_out.connect(lif.a_in, config)
+    lif.s_out.flag_external_pipe(12)
+    loaded = again(lif, tmp_path / "x").process
+    assert list(loaded.a_in.connection_configs.values()) == [config]
+    assert loaded.s_out.external_pipe_flag and loaded.s_out.external_pipe_buffer_size == 12
 
 
 def test_run_configs(tmp_path):

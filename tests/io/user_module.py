@@ -110,3 +110,28 @@ class Config(lt.Loihi2SimCfg):
     def select(self, process, proc_models):
         named = [model for model in proc_models if model.__name__ == self.preferred]
         return named[0] if named else super().select(process, proc_models)
+
+
+class Reader(lt.AbstractProcess):
+    """Reads a Var through a port that it makes when it is connected."""
+
+    def __init__(self, name=None):
+        super().__init__(name=name, rate=1)
+        self.ref, self.seen = lt.RefPort((1,)), lt.Var((8,), 0)
+
+    def connect_var(self, var, view=None):
+        self.ref = lt.RefPort(view or var.shape)
+        self.proc_params.overwrite("rate", {"factor": [2.5]})
+        self._post_init()
+        if view is None:
+            self.ref.connect_var(var)
+        else:
+            self.ref.reshape(var.shape).connect(lt.RefPort.create_implicit_var_port(var))
+
+
+@implements(Reader)
+@tag("floating_pt")
+class ReaderModel(lt.TorchProcessModel):
+    def manage(self):
+        factor = self.proc_params["rate"]["factor"][0]
+        self.seen = self.seen + self.read("ref").sum() * factor

@@ -113,48 +113,34 @@ def _process(
     process: AbstractProcess, part: tuple[AbstractProcess, int] | None, encoder: Encoder
 ) -> Node:
     owner = f"Process '{process.name}' ({type(process).__name__})"
-    args, kwargs = process._init_args
-    made_by = None if part is None else [encoder.numbers[id(part[0])], part[1]]
-    node = {"class": name_of(type(process)), "name": process.name, "part": made_by}
-    if part is None:
-        node["args"] = [
-            encoder.encode(
-                value, owner, f"its argument number {number}", f"{process.name}.{number}"
-            )
-            for number, value in enumerate(args)
-        ]
-        node["kwargs"] = {
-            name: encoder.encode(value, owner, f"its argument '{name}'", f"{process.name}.{name}")
-            for name, value in kwargs.items()
-        }
-    else:
-        node["args"], node["kwargs"] = [], {}
-    # Of the parameters, the constructor makes again what cannot be saved.
-    node["params"] = {
-        name: encoder.encode(value, owner, f"its parameter '{name}'", f"{process.name}.{name}")
-        for name, value in process.proc_params._parameters.items()
-        if encoder.can(value)
-    }
-    node["vars"] = {
-        var.name: {
-            "shape": list(var.shape),
-            "shareable": bool(var.shareable),
-            "init": encoder.encode(
-                var.init, owner, f"its Var '{var.name}'", f"{process.name}.{var.name}"
-            ),
-        }
-        for var in process.vars
-    }
-    node["ports"] = {
-        port.name: _port(port) for port in all_ports(process) if _is_kept(port, encoder)
-    }
-    node["parent"] = _parent(process, encoder)
+
+    def encode(what: str, name: Any, value: Any) -> Node:
+        return encoder.encode(value, owner, f"its {what} '{name}'", f"{process.name}.{name}")
+
+    # The arguments of a part are the other's constructor's business.
+    args, kwargs = process._init_args if part is None else ((), {})
+    params = process.proc_params._parameters
     extra = getattr(process, "get_extra_state", None)
-    node["extra"] = (
-        None if extra is None
-        else [encoder.encode(extra(), owner, "its extra state", f"{process.name}.extra")]
-    )  # fmt: skip
-    return node
+    return {
+        "class": name_of(type(process)),
+        "name": process.name,
+        "part": None if part is None else [encoder.numbers[id(part[0])], part[1]],
+        "args": [encode("argument", number, value) for number, value in enumerate(args)],
+        "kwargs": {name: encode("argument", name, value) for name, value in kwargs.items()},
+        # Of the parameters, the constructor makes again what cannot be saved.
+        "params": {n: encode("parameter", n, x) for n, x in params.items() if encoder.can(x)},
+        "vars": {
+            var.name: {
+                "shape": list(var.shape),
+                "shareable": bool(var.shareable),
+                "init": encode("Var", var.name, var.init),
+            }
+            for var in process.vars
+        },
+        "ports": {port.name: _port(port) for port in all_ports(process) if _is_kept(port, encoder)},
+        "parent": _parent(process, encoder),
+        "extra": None if extra is None else [encode("hook", "get_extra_state", extra())],
+    }
 
 
 def _is_kept(port: PortNode, encoder: Encoder) -> bool:

@@ -109,10 +109,10 @@ class ModelState:
         for key, array in self.tensors.items():
             self._check_fits(key, array, held[key])
             held[key].copy_(array.tensor())
-        for key, value in self.plain.items():
-            model.get_submodule(key.rpartition(".")[0]).set_extra_state(value)
         model.on_var_update()
         model.check_restored()
+        for key, value in self.plain.items():
+            model.get_submodule(key.rpartition(".")[0]).set_extra_state(value)
 
     def _check_fits(self, key: str, array: Array, held: object) -> None:
         now = (held.dtype, tuple(held.shape)) if isinstance(held, torch.Tensor) else (None, None)

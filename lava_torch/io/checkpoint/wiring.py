@@ -106,7 +106,7 @@ def _view(port: PortNode) -> Node:
         case TransposePort():
             return {"transpose": list(port.axes)}
         case ConcatPort():
-            return {"concat": port.concat_axis}
+            return {"concat": int(port.concat_axis)}
     raise CheckpointError(
         f"{port.kind_text} cannot be saved: of views only those of reshape(), flatten(), "
         f"transpose() and concat_with() can."
