@@ -6,7 +6,7 @@ point; or compile it into a `torch.nn.Module`, train that by surrogate gradient,
     import lava_torch as lt
 """
 
-from lava_torch import connectivity
+from lava_torch import connectivity, io
 from lava_torch.compiler import (
     CompileError,
     CycleError,
@@ -37,6 +37,7 @@ from lava_torch.core import (
     requires,
     tag,
 )
+from lava_torch.io import CheckpointError
 from lava_torch.kernels.equation import Equation, EquationError, equation
 from lava_torch.kernels.spike import CSR
 from lava_torch.learning import (
@@ -60,7 +61,6 @@ from lava_torch.model.hosted import (
     PyVarPort,
 )
 from lava_torch.observe import Monitor, TensorBoardLogger
-from lava_torch.proc import io
 from lava_torch.proc.atrlif.process import ATRLIF
 from lava_torch.proc.conv.learning import LearningConv
 from lava_torch.proc.conv.process import Conv
@@ -106,6 +106,7 @@ __all__ = [
     "LIF",
     "AbstractProcess",
     "AbstractSubProcessModel",
+    "CheckpointError",
     "CompileError",
     "Conv",
     "CycleError",

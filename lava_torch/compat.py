@@ -290,7 +290,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.utils.plots": {"lava_torch.observe.plots": "raster_plot"},
     "lava.utils.profiler": {NOT_YET: "Profiler"},
-    "lava.utils.serialization": {NOT_YET: "SerializationObject save load"},
+    "lava.utils.serialization": {
+        "lava_torch.io.serialization": "save load",
+        NOT_YET: "SerializationObject",
+    },
     "lava.utils.sparse": {NOT_YET: "find"},
     "lava.utils.system": {NOT_YET: "Loihi2"},
     "lava.utils.weightutils": {

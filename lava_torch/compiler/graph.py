@@ -54,11 +54,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """The network as data: leaf nodes by name, and the containers that are made of them."""
+    """The network as data: leaf nodes by name, the containers that are made of them, and the run
+    config that they were compiled under."""
 
     nodes: dict[str, Node]
     containers: dict[AbstractProcess, ModelClass]
     node_of: dict[AbstractProcess, str]
+    run_cfg: RunConfig
 
     def __deepcopy__(self, memo: dict) -> Graph:
         # A copy of a network is another state of the same Processes.
@@ -77,7 +79,7 @@ def build_graph(
     leaves, containers = _expand(process, run_cfg)
     names = _unique_names(list(leaves), reserved)
     nodes = {names[p]: Node(names[p], p, model) for p, model in leaves.items()}
-    graph = Graph(nodes, containers, names)
+    graph = Graph(nodes, containers, names, run_cfg)
     for node in nodes.values():
         _link(node, graph)
     for p in [*leaves, *containers]:

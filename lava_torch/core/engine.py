@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from lava_torch.core.checkpoints import Rhythm
     from lava_torch.core.process import AbstractProcess
     from lava_torch.core.run_conditions import AbstractRunCondition
     from lava_torch.core.run_configs import RunConfig
@@ -32,8 +33,11 @@ class Runtime(Protocol):
     is_running: bool
     is_stopped: bool
 
-    def start(self, run_condition: AbstractRunCondition) -> None:
-        """Run, and return when the condition is met or, if it is not blocking, at once."""
+    def start(self, run_condition: AbstractRunCondition, rhythm: Rhythm | None = None) -> None:
+        """Run, and return when the condition is met or, if it is not blocking, at once.
+
+        `rhythm`, given only where checkpoints are wanted, writes them on the way.
+        """
 
     def wait(self) -> None:
         """Return when no run is on any more."""

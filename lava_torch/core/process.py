@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
+from lava_torch.core.checkpoints import Path, get_checkpoints
 from lava_torch.core.collection import Collection
 from lava_torch.core.compilation import fresh_network, undo_on_error
 from lava_torch.core.engine import Runtime, get_engine
 from lava_torch.core.log_config import LogConfig, make_logger
+from lava_torch.core.making import note_part, noting_parts
 from lava_torch.core.member import MemberOwner
 from lava_torch.core.model import AbstractProcessModel, is_sub_process_model
 from lava_torch.core.parameters import ProcessParameters
@@ -31,7 +33,8 @@ class ProcessPostInitCaller(type):
     """Metaclass of the Processes.
 
     After the constructor it keeps the constructor's arguments in `_init_args`, a pair of positional
-    and keyword arguments, and lets the Process find its members (`_post_init`).
+    and keyword arguments, and the Processes that it made in `_parts`, and lets the Process find its
+    members (`_post_init`).
     """
 
     @property
@@ -41,10 +44,13 @@ class ProcessPostInitCaller(type):
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        process = super().__call__(*args, **kwargs)
+        with noting_parts() as parts:
+            process = super().__call__(*args, **kwargs)
         if "proc_params" not in vars(process):
             raise TypeError(f"{cls.__name__}.__init__ must call super().__init__().")
         process._init_args = (args, kwargs)
+        process._parts = parts
+        note_part(process)
         process._post_init()
         return process
 
@@ -176,6 +182,9 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
         condition: AbstractRunCondition,
         run_cfg: RunConfig | None = None,
         compile_config: CompileConfig | None = None,
+        *,
+        checkpoint_every: int | None = None,
+        checkpoint: Path | None = None,
     ) -> None:
         """Run this Process and all that are connected with it, or go on after a run or a pause.
 
@@ -187,10 +196,15 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
         condition : RunSteps or RunContinuous.
         run_cfg : selects the models; needed for the first run, ignored while the network stands.
         compile_config : options of the compiler.
+        checkpoint_every, checkpoint : beyond Lava: at each time step that is a multiple of
+            `checkpoint_every`, the network is saved in the folder `checkpoint`, which keeps the two
+            newest. `load(folder)` goes on from there.
 
         Raises
         ------
-        ValueError : another kind of condition, or no `run_cfg` for the first run.
+        ValueError : another kind of condition, or no `run_cfg` for the first run; only one of the
+            two options of checkpoints, or one that is out of range.
+        CheckpointError (a ValueError) : the network cannot be saved, or not in this folder.
         TypeError : `run_cfg` is no RunConfig, or `compile_config` no dict.
         ProcessAlreadyCompiled : the network was compiled by `compile()` but has no runtime.
         RuntimeError : a model raised an exception during the run.
@@ -200,12 +214,15 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
                 f"run() of Process '{self.name}' needs RunSteps(...) or RunContinuous(); got "
                 f"{condition!r}."
             )
+        rhythm = None
+        if checkpoint_every is not None or checkpoint is not None:
+            rhythm = get_checkpoints().rhythm(self, checkpoint_every, checkpoint)
         if self._live_runtime() is None:
             last_cfg, last_config = self._setup or (None, None)
             config = last_config if compile_config is None else compile_config
             self.create_runtime(run_cfg or last_cfg, compile_config=config)
         if not (isinstance(condition, RunSteps) and condition.num_steps == 0):
-            self._network_runtime.start(condition)
+            self._network_runtime.start(condition, *([] if rhythm is None else [rhythm]))
 
     def compile(self, run_cfg: RunConfig, compile_config: CompileConfig | None = None) -> Any:
         """Compile this Process and all that are connected with it, and return the executable.
@@ -248,6 +265,38 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
             )
         for process in with_sub_processes(find_processes(self)):
             process._join(runtime, is_caller=process is self)
+
+    def save(self, path: Path) -> None:
+        """Save all Processes that this one is connected with in a file, and their state.
+
+        `load` makes them again, and a run goes on bit by bit. See `lava_torch.io.checkpoint`.
+
+        Raises
+        ------
+        CheckpointError (a ValueError) : an argument, a Var or an option that cannot be saved; the
+            message names it, and nothing is written.
+        RuntimeError : a run is on, or the network was stopped, and its state is gone.
+        OSError : the file cannot be written.
+        """
+        get_checkpoints().save(self, path)
+
+    @staticmethod
+    def load(path: Path, *, classes: Iterable[type] = (), device: Any = None) -> AbstractProcess:
+        """The Process that `save` was called on, with all that it was connected with, made anew.
+
+        Parameters
+        ----------
+        path : a file, or a folder of checkpoints, of which the newest whole one is taken.
+        classes : classes of Processes, models, run configs, learning rules and enums to make it of.
+            Those in modules that are imported already need not be given.
+        device : where it is to run; None: where it ran.
+
+        Raises
+        ------
+        CheckpointError (a ValueError) : the file is damaged, or needs a class that is not known.
+        OSError : there is no such file.
+        """
+        return get_checkpoints().load(path, classes, device)
 
     def wait(self) -> None:
         """Return when the current run is over; at once if none is on."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -133,6 +134,13 @@ class FixedConnectionModel(ConnectionModel):
         self.sign_mode = self._sign_mode()
         self._truncated = False
 
+    def get_hidden(self) -> dict[str, Any]:
+        return {**super().get_hidden(), "truncated": self._truncated}
+
+    def set_hidden(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden(state)
+        self._truncated = bool(state["truncated"])
+
     def row_key(self) -> tuple:
         return (*super().row_key(), self.weight_exp)
 
@@ -234,6 +242,10 @@ class DelayConnectionModel(ConnectionModel):
         delays = self.delays
         self.look_into("delays", (delays,), self._check_delays)
         return delays
+
+    def check_restored(self) -> None:
+        super().check_restored()
+        self.checked_delays()
 
     def _check_delays(self) -> None:
         delays = self.delays

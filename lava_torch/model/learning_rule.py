@@ -262,6 +262,18 @@ class RuleModel(ConnectionModel):
                 getattr(self, name).copy_(self.initial(name, *self._inits[name]))
         self._inside = False
 
+    def get_hidden(self) -> dict[str, Any]:
+        return {**super().get_hidden(), "rule": self._seen}
+
+    def set_hidden(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden(state)
+        self._seen = dict(state["rule"])
+
+    def check_restored(self) -> None:
+        super().check_restored()
+        for name in ("tx", "ty"):
+            self.check(name, getattr(self, name).cpu().numpy())
+
     def begin_run(self, first: int, last: int) -> None:
         """Take over what was changed at the learning rule since the last run."""
         super().begin_run(first, last)

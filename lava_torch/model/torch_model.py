@@ -272,6 +272,18 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def close(self) -> None:
         """Called when the network is stopped."""
 
+    def get_hidden(self) -> dict[str, Any]:
+        """What a run has changed beside the Vars, as plain data, for checkpoints: a model that
+        draws a seed of its own has it here."""
+        return {}
+
+    def set_hidden(self, state: Mapping[str, Any]) -> None:
+        """Take over what `get_hidden` gave; called before the Vars are."""
+
+    def check_restored(self) -> None:
+        """Raise VarValueError if compiled code would take an index that is not there from a Var;
+        called when Vars were written without `check`, as a checkpoint does."""
+
     def connect_read(self, ref_port: str, source: Read) -> None:
         self._reads[ref_port] = source
 

@@ -86,6 +86,13 @@ class Monitor(AbstractProcess):
             target.connect(port)
         return name
 
+    def get_extra_state(self) -> dict[str, Var | OutPort]:
+        """What is probed, by record, for checkpoints."""
+        return dict(self._targets)
+
+    def set_extra_state(self, state: dict[str, Var | OutPort]) -> None:
+        self._targets = dict(state)
+
     def get_data(self) -> dict[str, dict[str, np.ndarray]]:
         """What was recorded: `{process name: {Var or OutPort name: float64 array}}`.
 

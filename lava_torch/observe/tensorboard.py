@@ -104,6 +104,9 @@ def select(index: Index, size: int) -> np.ndarray:
 class Probe(AbstractProcess):
     """The Process through which a TensorBoardLogger watches one Var or OutPort."""
 
+    #: It writes to a file that is open, and to a thread.
+    in_checkpoints = False
+
     def __init__(self, target: Var | OutPort, stream: Stream) -> None:
         super().__init__(stream=stream, name=f"tensorboard_{target.process.name}_{target.name}")
         self.target = (RefPort if isinstance(target, Var) else InPort)(target.shape)

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from lava_torch.compiler.network import Network
+from lava_torch.core.checkpoints import Rhythm
 from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
 from lava_torch.core.variable import Var
 from lava_torch.model.errors import VarIndexError
@@ -52,8 +53,9 @@ class Runtime:
         """The number of steps that are done."""
         return int(self.network.clock.time_step)
 
-    def start(self, run_condition: AbstractRunCondition) -> None:
+    def start(self, run_condition: AbstractRunCondition, rhythm: Rhythm | None = None) -> None:
         """Run; return when the steps are done, or at once if the condition does not block.
+        `rhythm` writes checkpoints on the way.
 
         Raises RuntimeError if a run is on already, the runtime is stopped, or a model raises.
         """
@@ -61,15 +63,16 @@ class Runtime:
         claimed = False
         try:
             with self._gate:
-                self._begin(steps)
+                self._begin(steps, rhythm)
                 if not run_condition.blocking:
-                    thread = threading.Thread(target=self._run_aside, args=(steps,), daemon=True)
+                    args = (steps, rhythm)
+                    thread = threading.Thread(target=self._run_aside, args=args, daemon=True)
                     thread.start()
                     self._thread = thread
                     return
                 claimed = True
                 self._runner = threading.get_ident()
-            self._run(steps)
+            self._run(steps, rhythm)
         finally:
             if claimed:
                 with self._gate:
@@ -146,11 +149,13 @@ class Runtime:
         name = self.network.graph.node_of.get(var.process)
         return None if name is None else self.network.models[name]
 
-    def _begin(self, steps: int | None) -> None:
+    def _begin(self, steps: int | None, rhythm: Rhythm | None) -> None:
         if self._stopping:
             raise RuntimeError("The network was stopped; run() compiles it afresh.")
         if self.is_running:
             raise RuntimeError("A run is on already: wait() for it or pause() it first.")
+        if rhythm is not None:
+            rhythm.begin(self.network)
         self._control.clear()
         if steps is not None:
             self._announce(steps)
@@ -162,29 +167,39 @@ class Runtime:
         for model in self.network.models.values():
             model.begin_run(first, first + steps - 1)
 
-    def _run_aside(self, steps: int | None) -> None:
+    def _run_aside(self, steps: int | None, rhythm: Rhythm | None) -> None:
         try:
-            self._run(steps)
+            self._run(steps, rhythm)
         except BaseException as failure:  # a model may even call sys.exit()
             self._failure = failure
 
-    def _run(self, steps: int | None) -> None:
+    def _run(self, steps: int | None, rhythm: Rhythm | None) -> None:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
         chunk = min([self.stepper.chunk, *limits])
         left = steps
         try:
             while (left is None or left > 0) and not self._control.requested:
-                wanted = self._begin_chunk(chunk) if left is None else min(chunk, left)
-                try:
-                    done = self._advance(wanted)
-                finally:
-                    for model in self.network.models.values():
-                        model.drain()
+                most = chunk if rhythm is None else min(chunk, self._until_next(rhythm))
+                wanted = self._begin_chunk(most) if left is None else min(most, left)
+                done = self._advance_and_drain(wanted)
                 left = None if left is None else left - done
+                if rhythm is not None and done and self._until_next(rhythm) == rhythm.every:
+                    rhythm.write(self.network)
         finally:
             self._end()
         if self.stepper.stop_asked:
             self.stop()
+
+    def _until_next(self, rhythm: Rhythm) -> int:
+        """Steps to the next one at which a checkpoint is written."""
+        return rhythm.every - self.time_step % rhythm.every
+
+    def _advance_and_drain(self, steps: int) -> int:
+        try:
+            return self._advance(steps)
+        finally:
+            for model in self.network.models.values():
+                model.drain()
 
     def _begin_chunk(self, steps: int) -> int:
         """Begin a chunk of a run without an end: of as many steps as all models have room for."""
