@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 import lava_torch
-from lava_torch import bench, environment
+from lava_torch import bench, environment, script
 from lava_torch.bench.options import OneLineParser
 from lava_torch.bench.report import BenchError, table
 from lava_torch.compiler import CompileError
@@ -28,8 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's; the exit code.
 
     0: done. 2: the arguments are wrong, or ask for what is not here; one line on stderr says what.
+    Of `run` also how the script ended: 1 if it raised, 130 if it was interrupted.
 
-    Raises SystemExit as argparse does: for wrong arguments (2), `--help` and `--version` (0).
+    Raises SystemExit as argparse does, for wrong arguments (2), `--help` and `--version` (0), and
+    as a script does.
     """
     parser = make_parser()
     args, rest = parser.parse_known_args(argv)
@@ -54,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     add("info", info, "versions, devices, steppers, and which body runs what on each device", False)
     add("demo", demo, "train a network on handwritten digits, deploy it, run it", True)
+    add("run", script.main, "run a Lava script, unmodified", True)
     add("bench", bench.main, "measure speed, beside a peer", True)
     return parser
 

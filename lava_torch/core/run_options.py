@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +16,7 @@ class RunOptions:
     """The options that every run config has.
 
     They are class attributes first, so that a config whose constructor does not know of them has
-    the defaults.
+    the defaults. `option_defaults` changes those of device and dtype, which None stands for.
 
     Attributes
     ----------
@@ -48,8 +49,8 @@ class RunOptions:
         surrogate: Any,
         stepper: str,
     ) -> None:
-        self.device = _device(device)
-        self.dtype = _dtype(dtype)
+        self.device = self.device if device is None else _device(device)
+        self.dtype = self.dtype if dtype is None else _dtype(dtype)
         self.batch_size = _whole_number("batch_size", batch_size, 1, None)
         self.seed = _whole_number("seed", seed, 0, MAX_SEED)
         self.trainable = _trainable(trainable)
@@ -61,6 +62,22 @@ class RunOptions:
         if isinstance(self.trainable, bool):
             return self.trainable
         return any(fnmatchcase(f"{process}.{var}", pattern) for pattern in self.trainable)
+
+
+@contextmanager
+def option_defaults(*, device: Any = None, dtype: Any = None) -> Iterator[None]:
+    """A context in which run configs that name no device, or no dtype, get these; None: as before.
+
+    Raises TypeError or ValueError as a run config does.
+    """
+    before = RunOptions.device, RunOptions.dtype
+    chosen = RunOptions()
+    chosen._set_options(device, dtype, None, None, False, None, "auto")
+    RunOptions.device, RunOptions.dtype = chosen.device, chosen.dtype
+    try:
+        yield
+    finally:
+        RunOptions.device, RunOptions.dtype = before
 
 
 def _text(option: str, value: Any) -> str:
@@ -79,7 +96,7 @@ def _device(device: Any) -> str:
 
 
 def _dtype(dtype: Any) -> str:
-    if dtype is None or isinstance(dtype, (int, float)):
+    if isinstance(dtype, (int, float)):
         raise TypeError(f"dtype must be one of {DTYPES} or a dtype; got {dtype!r}.")
     name = dtype.__name__ if isinstance(dtype, type) else str(dtype).removeprefix("torch.")
     if name not in DTYPES:

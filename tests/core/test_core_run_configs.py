@@ -115,7 +115,6 @@ class TestOptions:
             ({"device": ""}, ValueError),
             ({"dtype": "float16"}, ValueError),
             ({"dtype": np.int32}, ValueError),
-            ({"dtype": None}, TypeError),
             ({"dtype": 32}, TypeError),
             ({"batch_size": 0}, ValueError),
             ({"batch_size": 2.0}, TypeError),
