@@ -223,7 +223,7 @@ class Runtime:
 
     def _failed(self, error: Exception) -> RuntimeError:
         name, phase = self.network.position or ("?", "commit")
-        model = type(self.network.models[name]).__name__ if name != "?" else ""
+        model = self.network.graph.nodes[name].model_class.__name__ if name != "?" else ""
         where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
         return RuntimeError(
             f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy_neurons import NUMPY, TORCH, dense, neurons
 
 import lava_torch as lt
-from numpy_neurons import NUMPY, TORCH, dense, neurons
 
 STEPS = 12
 

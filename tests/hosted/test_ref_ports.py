@@ -213,9 +213,7 @@ class TestRefused:
                 self.write("ref", torch.ones(4, 2, 3))
 
         with pytest.raises(RuntimeError, match="'value' of Process 'holder' has one value for all"):
-            self.run(
-                visitor, batch_size=4, exception_proc_model_map={**models, visitor: PerItem}
-            )
+            self.run(visitor, batch_size=4, exception_proc_model_map={**models, visitor: PerItem})
         assert visitor.runtime.time_step == 0
         visitor.stop()
 
