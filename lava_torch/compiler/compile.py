@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import torch
 from torch import nn
 
@@ -21,7 +23,7 @@ from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.ref_ports import Read
 from lava_torch.model.torch_model import Binding, TorchProcessModel
 
-_RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
+RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
 
 
 def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
@@ -48,13 +50,13 @@ def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
 
 
 def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device) -> Network:
-    graph = build_graph(process, run_cfg, _RESERVED)
+    graph = build_graph(process, run_cfg, RESERVED)
     schedule = make_schedule(graph)
     clock = Clock(run_cfg.batch_size)
-    models = {name: _make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
-    _make_trainable(models, run_cfg)
+    models = {name: make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
+    make_trainable(models, run_cfg)
     hosting = make_hosting(graph, models)
-    _connect(graph, models)
+    connect(graph, models, models)
     return Network(graph, schedule, models, clock, hosting).to(device)
 
 
@@ -72,7 +74,7 @@ def available_device(name: str) -> torch.device:
     return device
 
 
-def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
+def make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
     process = node.process
     if issubclass(node.model_class, AbstractPyProcessModel):
         model = HostedModel(process.proc_params, node.model_class)
@@ -111,7 +113,8 @@ def _check_var_names(node: Node, model: TorchProcessModel) -> None:
             )
 
 
-def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) -> None:
+def make_trainable(models: Mapping[str, TorchProcessModel], run_cfg: RunConfig) -> None:
+    """Make parameters of the Vars that the run config names; CompileError if it names none."""
     names = [(name, var) for name, model in models.items() for var in model.var_names()]
     if isinstance(run_cfg.trainable, bool):
         chosen = [(n, var) for n, var in names if run_cfg.trainable and var in models[n].trainable]
@@ -126,13 +129,17 @@ def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) ->
         models[name].make_trainable(var)
 
 
-def _connect(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
-    """Tell each model what sends to it and what it reads."""
+def connect(
+    graph: Graph, models: Mapping[str, TorchProcessModel], changed: Collection[str]
+) -> None:
+    """Tell each model what sends to it and what it reads; those of `changed` also that it did."""
     for name, node in graph.nodes.items():
+        models[name].disconnect()
         for port, links in node.inputs.items():
             for link in links:
                 models[name].connect_sender(port, models[link.node], link.port)
         for port, link in node.reads.items():
             read = Read(models[link.node], link.var, link.view, link.forward)
             models[name].connect_read(port, read)
+    for name in (n for n in graph.nodes if n in changed):
         models[name].on_connected()
