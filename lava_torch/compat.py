@@ -93,7 +93,7 @@ TABLE: dict[str, dict[str, str]] = {
         "PyLoihiModelToPyAsyncModel"
     },
     "lava.magma.core.model.py.neuron": {
-        NOT_YET: "LearningNeuronModel LearningNeuronModelFloat LearningNeuronModelFixed"
+        _HOSTED: "LearningNeuronModel LearningNeuronModelFloat LearningNeuronModelFixed"
     },
     "lava.magma.core.model.py.ports": {
         _HOSTED: "AbstractPyPort PyInPort PyInPortVectorDense PyInPortVectorSparse "
@@ -182,12 +182,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.conv_in_time.process": {NOT_YET: "ConvInTime"},
     "lava.proc.dense.models": {
-        "lava_torch.proc.dense.models": "PyDenseModelFloat=DenseModelFloat "
-        "PyDenseModelBitAcc=DenseModelFixed PyDelayDenseModelFloat=DelayDenseModelFloat "
-        "PyDelayDenseModelBitAcc=DelayDenseModelFixed",
+        "lava_torch.proc.dense.numpy_models": "AbstractPyDenseModelFloat "
+        "AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel PyDenseModelFloat PyDenseModelBitAcc "
+        "PyDelayDenseModelFloat PyDelayDenseModelBitAcc",
         "lava_torch.proc.dense.learning_models": "PyLearningDenseModelFloat="
         "LearningDenseModelFloat PyLearningDenseModelBitApproximate=LearningDenseModelFixed",
-        NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel",
     },
     "lava.proc.dense.process": {
         "lava_torch.proc.dense.process": "Dense DelayDense",
@@ -232,13 +231,10 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.proc.learning_rules.r_stdp_learning_rule": {_LEARNING: "RewardModulatedSTDP"},
     "lava.proc.learning_rules.stdp_learning_rule": {_LEARNING: "STDPLoihi"},
     "lava.proc.lif.models": {
-        "lava_torch.proc.lif.models": "PyLifModelFloat=LIFModelFloat "
-        "PyLifModelBitAcc=LIFModelFixed PyTernLifModelFloat=TernaryLIFModelFloat "
-        "PyTernLifModelFixed=TernaryLIFModelFixed",
-        "lava_torch.proc.lif.learning_models": "PyLearningLifModelFloat=LearningLIFModelFloat "
-        "PyLearningLIFModelFixed=LearningLIFModelFixed",
-        NOT_YET: "AbstractPyLifModelFloat AbstractPyLifModelFixed PyLifResetModelFloat "
-        "PyLifResetModelBitAcc PyLifRefractoryModelFloat",
+        "lava_torch.proc.lif.numpy_models": "AbstractPyLifModelFloat AbstractPyLifModelFixed "
+        "PyLifModelFloat PyLifModelBitAcc PyTernLifModelFloat PyTernLifModelFixed "
+        "PyLearningLifModelFloat PyLearningLIFModelFixed",
+        NOT_YET: "PyLifResetModelFloat PyLifResetModelBitAcc PyLifRefractoryModelFloat",
     },
     "lava.proc.lif.process": {
         "lava_torch.proc.lif.process": "AbstractLIF LIF TernaryLIF",
@@ -270,11 +266,9 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.sdn.process": {NOT_YET: "ActivationMode Sigma Delta SigmaDelta"},
     "lava.proc.sparse.models": {
-        "lava_torch.proc.sparse.models": "PySparseModelFloat=SparseModelFloat "
-        "PySparseModelBitAcc=SparseModelFixed PyDelaySparseModelFloat=DelaySparseModelFloat "
-        "PyDelaySparseModelBitAcc=DelaySparseModelFixed",
-        NOT_YET: "AbstractPySparseModelFloat AbstractPySparseModelBitAcc "
-        "AbstractPyDelaySparseModel",
+        "lava_torch.proc.sparse.numpy_models": "AbstractPySparseModelFloat "
+        "AbstractPySparseModelBitAcc AbstractPyDelaySparseModel PySparseModelFloat "
+        "PySparseModelBitAcc PyDelaySparseModelFloat PyDelaySparseModelBitAcc",
         "lava_torch.proc.sparse.learning_models": "PyLearningSparseModelFloat="
         "LearningSparseModelFloat PyLearningSparseModelBitApproximate=LearningSparseModelFixed",
     },

@@ -220,7 +220,7 @@ def test_names_lead_to_models_that_can_be_chosen():
         exception_proc_model_map={LIF: PyLifModelBitAcc, RingBuffer: PySendModelFixed}
     )
     network = lt.compile(LIF(shape=(2,), vth=3, name="lif"), cfg)
-    assert type(network.lif) is PyLifModelBitAcc
+    assert type(network.lif) is PyLifModelBitAcc.stands_for
 
 
 def test_imports_no_torch():

@@ -11,6 +11,7 @@ import torch
 
 from lava_torch.core.exceptions import ModelSelectionError
 from lava_torch.core.parameters import ProcessParameters
+from lava_torch.kernels.spike import CSR
 from lava_torch.model.errors import VarInitError, VarValueError
 from lava_torch.model.hosted.models import AbstractPyProcessModel, PyAsyncProcessModel
 from lava_torch.model.hosted.ports import AbstractPyPort, PyInPort, PyOutPort, PyRefPort
@@ -78,7 +79,7 @@ class HostedModel(TorchProcessModel):
         extra = sorted(
             name
             for name in self.declared.keys() - members
-            if not _is_kind(self.declared[name], "PyVarPort")
+            if not (self.declared[name].optional or _is_kind(self.declared[name], "PyVarPort"))
         )
         if extra:
             raise self._mismatch(
@@ -100,6 +101,8 @@ class HostedModel(TorchProcessModel):
 
     def _first_value(self, name: str, init: Any, shape: tuple[int, ...]) -> Any:
         declared = self.declared[name]
+        if isinstance(init, CSR):
+            init = init.to_scipy()
         if declared.cls is not np.ndarray:
             return init
         if scipy.sparse.issparse(init):
