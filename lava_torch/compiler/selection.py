@@ -53,7 +53,9 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
 
 
 def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
-    return getattr(value, "implements_process", None) is process_class
+    # What stands for another model is found as that one.
+    is_one = getattr(value, "implements_process", None) is process_class
+    return is_one and "stands_for" not in vars(value)
 
 
 def _implements(value: object, process_class: type[AbstractProcess], module: ModuleType) -> bool:

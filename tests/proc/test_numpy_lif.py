@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -380,6 +381,15 @@ class PlayedModel(LearningNeuronModelFloat, AbstractPyLifModelFloat):
         self.s_out_y1.send(self.y1)
         self.s_out_y2.send(self.y2)
         self.s_out_y3.send(self.y3)
+
+
+def test_a_checkpoint_holds_all_of_a_learning_neuron():
+    lif = lt.LearningLIF(shape=(2,), learning_rule=lt.RewardModulatedSTDP(**RULE), name="lif")
+    cfg = lt.Loihi2SimCfg(exception_proc_model_map={lif: LearningFloat})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state = lt.compile(lif, cfg).lif.get_extra_state()
+    assert {"u", "v", "y1", "y2", "y3"} <= state["attributes"].keys()
 
 
 def test_learning_bases_declare_the_ports():

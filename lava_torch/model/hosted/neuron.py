@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lava_torch.core.parameters import ProcessParameters
+from lava_torch.learning import LoihiLearningRule
 from lava_torch.model.hosted.models import PyLoihiProcessModel
 from lava_torch.model.hosted.ports import PyInPort, PyOutPort
 from lava_torch.model.hosted.types import LavaPyType
@@ -26,9 +26,7 @@ class LearningNeuronModel(PyLoihiProcessModel):
     must send from `s_out_bap`, and under a three-factor rule from `s_out_y1`, `s_out_y2` and
     `s_out_y3`, where these are connected.
 
-    Parameters
-    ----------
-    proc_params : must have `shape` and `learning_rule`, which a LearningNeuronProcess sees to.
+    `_shape` and `_learning_rule` are what the Process was given.
     """
 
     a_third_factor_in: Any = None
@@ -44,10 +42,14 @@ class LearningNeuronModel(PyLoihiProcessModel):
     dy1: np.ndarray = LavaPyType(np.ndarray, float, optional=True)
     y1_impulse: np.ndarray = LavaPyType(np.ndarray, float, optional=True)
 
-    def __init__(self, proc_params: ProcessParameters) -> None:
-        super().__init__(proc_params)
-        self._shape = self.proc_params["shape"]
-        self._learning_rule = self.proc_params["learning_rule"]
+    # No attributes: a checkpoint holds those, and could not hold a rule.
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.proc_params["shape"]
+
+    @property
+    def _learning_rule(self) -> LoihiLearningRule | None:
+        return self.proc_params["learning_rule"]
 
 
 class LearningNeuronModelFloat(LearningNeuronModel):
