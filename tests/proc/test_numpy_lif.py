@@ -236,6 +236,13 @@ def test_a_declaration_can_be_taken_back():
         lt.compile(lif, lt.Loihi2SimCfg(exception_proc_model_map={lif: Model}))
 
 
+def test_an_init_that_the_dtype_does_not_hold_is_named():
+    lif = lt.LIF(shape=(1,), bias_mant=40000, name="cell")
+    cfg = lt.Loihi2SimCfg(exception_proc_model_map={lif: MinimalFixed})
+    with pytest.raises(lt.VarInitError, match="'bias_mant' of Process 'cell'.*int16.*40000"):
+        lt.compile(lif, cfg)
+
+
 class Sends:
     """What LearningLIF's compiled models do, by the hooks that tutorials use."""
 

@@ -110,7 +110,7 @@ class HostedModel(TorchProcessModel):
         array = np.zeros(shape, declared.d_type)
         try:
             array[...] = init
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise VarInitError(
                 f"{self.label(name)} of shape {shape} and dtype {array.dtype} cannot hold its init "
                 f"of shape {np.shape(init)}: {error}."
