@@ -20,8 +20,12 @@ from lava_torch.kernels.equation import resolve_surrogate
 from lava_torch.model.clock import Clock
 from lava_torch.model.hosted import AbstractPyProcessModel
 from lava_torch.model.hosted.adapter import HostedModel
+from lava_torch.model.hosted.types import declarations
 from lava_torch.model.ref_ports import Read
 from lava_torch.model.torch_model import Binding, TorchProcessModel
+
+#: What the runtime calls of numpy models only.
+NUMPY_METHODS = ("run_spk", "run_pre_mgmt", "run_lrn", "run_post_mgmt", "run_async")
 
 RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
 
@@ -79,6 +83,7 @@ def make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMode
     if issubclass(node.model_class, AbstractPyProcessModel):
         model = HostedModel(process.proc_params, node.model_class)
     elif issubclass(node.model_class, TorchProcessModel):
+        _check_compiled(node)
         model = node.model_class(process.proc_params)
         _check_var_names(node, model)
     else:
@@ -102,6 +107,21 @@ def make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMode
     shapes = {var.name: var.shape for var in process.vars}
     model.bind(binding, inits, shapes)
     return model
+
+
+def _check_compiled(node: Node) -> None:
+    """Refuse what only the runtime of numpy models would look at."""
+    model = node.model_class
+    hooks = [f"{name}()" for name in NUMPY_METHODS if hasattr(model, name)]
+    found = [*hooks, *(f"{name} = LavaPyType(...)" for name in declarations(model))]
+    if found:
+        base = next(b.__name__ for b in model.__mro__[1:] if issubclass(b, TorchProcessModel))
+        raise CompileError(
+            f"{model.__name__}, the model of Process '{node.name}', has {', '.join(found)}, as "
+            f"numpy models do, but its base {base} is a compiled model and would ignore this. "
+            "Derive it from PyLoihiProcessModel or one of its subclasses, or define what a "
+            "TorchProcessModel has: step, emit, absorb, learn or manage."
+        )
 
 
 def _check_var_names(node: Node, model: TorchProcessModel) -> None:

@@ -203,7 +203,12 @@ def port_id(port: PortNode) -> str:
     """`<process id>_<port name>`; PortOwnerError if the port belongs to no Process."""
     if port.process is None:
         raise PortOwnerError(f"{port.kind_text} belongs to no Process yet, so it has no id.")
-    return f"{port.process.id}_{port.name}"
+    return create_port_id(port.process.id, port.name)
+
+
+def create_port_id(proc_id: int, port_name: str) -> str:
+    """The id of a port: `<process id>_<port name>`."""
+    return f"{proc_id}_{port_name}"
 
 
 def to_list(ports: Any) -> list[Any]:
