@@ -5,7 +5,7 @@ from __future__ import annotations
 from lava_torch.compiler.network import Network
 from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.hosted.tasks import Task, Wait
-from lava_torch.runtime.control import Control
+from lava_torch.runtime.control import Control, interrupts_deferred
 from lava_torch.runtime.crew import DeadlockError
 
 
@@ -49,17 +49,24 @@ class FreeRunners:
         self._network.clock.time_step.add_(steps)
         return steps
 
+    def abandon(self) -> None:
+        """The run failed: end each where it waits."""
+        self._on = False
+        waiting, self._tasks = self._tasks, {}
+        for task, _ in waiting.values():
+            task.end()
+
     def end(self) -> None:
         """The steps are over: let each come to its end. Those that wait for messages, which no one
         will send any more, are ended where they wait; the next run begins them anew."""
+        if not self._on:
+            return
         try:
-            while self._tasks and self.turn():
-                pass
+            with interrupts_deferred(self._control):
+                while self._tasks and self.turn():
+                    pass
         finally:
-            self._on = False
-            waiting, self._tasks = self._tasks, {}
-            for task, _ in waiting.values():
-                task.end()
+            self.abandon()
 
     def _resume(self, name: str, task: Task) -> None:
         del self._tasks[name]

@@ -223,18 +223,25 @@ class Runtime:
 
     def _failed(self, error: Exception) -> RuntimeError:
         name, phase = self.network.position or ("?", "commit")
-        model = type(self.network.models[name]).__name__ if name != "?" else ""
+        model = self._model_name(name) if name != "?" else ""
         where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
         return RuntimeError(
             f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "
             f"{type(error).__name__}: {str(error).rstrip('.')}. {self._state_after_failure}"
         )
 
+    def _model_name(self, name: str) -> str:
+        model = self.network.models[name]
+        return getattr(model, "model_class", type(model)).__name__
+
     @property
     def _state_after_failure(self) -> str:
         if self.stepper.transactional:
             return f"The state is that of step {self.time_step}."
-        return "Numpy models hold what they held then, in the middle of a step."
+        return (
+            "Numpy models hold what they held then, in the middle of a step, which the next run "
+            "begins again."
+        )
 
     def _await_run(self) -> None:
         """Wait until no run is on; a run that waits for itself does not."""

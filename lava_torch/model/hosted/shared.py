@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from lava_torch.core.path_steps import Place, Reshape, Step, Transpose
+from lava_torch.model.errors import VarValueError
 from lava_torch.model.hosted.tasks import wait
 
 
@@ -30,6 +31,10 @@ class Server:
 
     def close(self) -> None:
         self.is_open = False
+
+    def keep(self, requests: Collection[Callable[[], None]]) -> None:
+        """Of the requests that wait, forget all but these."""
+        self.waiting = deque(request for request in self.waiting if request in requests)
 
     def submit(self, request: Callable[[], None]) -> None:
         if self.is_open:
@@ -60,10 +65,18 @@ class SharedVar:
         self._await(port, "read")
         return np.array(undone(self.var.get(), self.steps, self.shape))
 
-    def write(self, data: np.ndarray) -> None:
+    def write(self, port: str, data: np.ndarray) -> None:
         for step in self.steps:
             data = step.apply(data)
-        self.server.submit(lambda: self.var.put(data))
+        self.server.submit(lambda: self._put(port, data))
+
+    def _put(self, port: str, data: np.ndarray) -> None:
+        try:
+            self.var.put(data)
+        except ValueError as error:
+            raise VarValueError(
+                f"RefPort '{port}' wrote Var '{self.label}', which refused it: {error}"
+            ) from error
 
     def settle(self, port: str) -> None:
         if self.server.waiting:
