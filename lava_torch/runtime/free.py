@@ -38,13 +38,16 @@ class FreeRunners:
         return moved
 
     def run_alone(self, steps: int) -> int:
-        """Run where there is nothing else, until all have returned; the number of steps.
+        """Run where there is nothing else, until all have returned; the number of steps: none if
+        they were asked to end, as no one knows how far they were.
 
         Raises DeadlockError if all wait for each other.
         """
         while self._tasks and self.turn():
             pass
-        if self._tasks and not self._control.requested:
+        if self._control.requested:
+            return 0
+        if self._tasks:
             raise DeadlockError(self._description())
         self._network.clock.time_step.add_(steps)
         return steps

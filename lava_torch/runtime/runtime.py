@@ -40,6 +40,7 @@ class Runtime:
         self._gate = threading.Condition()  # held to begin or end a run, by any thread
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._aside_over = threading.Event()  # whether what the thread is for is done
         self._runner: int | None = None  # the thread that a blocking run is on
         self._failure: BaseException | None = None
 
@@ -67,6 +68,7 @@ class Runtime:
                 if not run_condition.blocking:
                     args = (steps, rhythm)
                     thread = threading.Thread(target=self._run_aside, args=args, daemon=True)
+                    self._aside_over.clear()
                     thread.start()
                     self._thread = thread
                     return
@@ -172,6 +174,8 @@ class Runtime:
             self._run(steps, rhythm)
         except BaseException as failure:  # a model may even call sys.exit()
             self._failure = failure
+        finally:
+            self._aside_over.set()
 
     def _run(self, steps: int | None, rhythm: Rhythm | None) -> None:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
@@ -247,6 +251,8 @@ class Runtime:
         """Wait until no run is on; a run that waits for itself does not."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
+            # Ctrl-C in join() would make the thread look as if it had ended (CPython 3.11).
+            self._aside_over.wait()
             thread.join()
             with self._gate:
                 if self._thread is thread:
