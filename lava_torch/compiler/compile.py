@@ -18,7 +18,8 @@ from lava_torch.kernels.equation import resolve_surrogate
 from lava_torch.model.clock import Clock
 from lava_torch.model.hosted import AbstractPyProcessModel
 from lava_torch.model.hosted.adapter import HostedModel
-from lava_torch.model.torch_model import Binding, Read, TorchProcessModel
+from lava_torch.model.ref_ports import Read
+from lava_torch.model.torch_model import Binding, TorchProcessModel
 
 _RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
 
@@ -132,5 +133,6 @@ def _connect(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
             for link in links:
                 models[name].connect_sender(port, models[link.node], link.port)
         for port, link in node.reads.items():
-            models[name].connect_read(port, Read(models[link.node], link.var, link.view))
+            read = Read(models[link.node], link.var, link.view, link.forward)
+            models[name].connect_read(port, read)
         models[name].on_connected()

@@ -8,7 +8,7 @@ from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.selection import ModelClass, select_model
 from lava_torch.core.connection_paths import Path, connection_paths, reference_paths
 from lava_torch.core.model import is_sub_process_model
-from lava_torch.core.path_steps import Reshape, Step, Transpose
+from lava_torch.core.path_steps import Place, Reshape, Step, Take, Transpose
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
@@ -27,15 +27,15 @@ class Link:
 
 @dataclass(frozen=True)
 class ReadLink:
-    """What a RefPort reads: a Var of a node, through virtual ports.
+    """What a RefPort reaches: a Var of a node, through virtual ports.
 
-    `forward` leads from the RefPort to the Var, the way of what is written.
+    `view` is the way of what is read, `forward` that of what is written.
     """
 
     node: str
     var: str
     view: View
-    forward: tuple[Step, ...] = ()
+    forward: View
 
 
 @dataclass
@@ -147,7 +147,8 @@ def _read_link(var: Var, path: Path, graph: Graph) -> ReadLink:
             f"holds: alias it to a Var of a sub-process."
         )
     view = View(_undone(path), len(target.shape))
-    return ReadLink(graph.node_of[target.process], target.name, view, path.steps)
+    forward = View(path.steps, len(path.src.shape))
+    return ReadLink(graph.node_of[target.process], target.name, view, forward)
 
 
 def _undone(path: Path) -> tuple[Step, ...]:
@@ -161,10 +162,7 @@ def _undone(path: Path) -> tuple[Step, ...]:
             case Transpose(axes):
                 steps.append(step.inverse())
                 shape = tuple(shape[axis] for axis in axes)
-            case _:
-                raise CompileError(
-                    f"RefPort '{path.src.label}' is a part of several that reach Var "
-                    f"'{path.dst.label}' together, which compiled models do not support: connect "
-                    f"each of them to a Var of its own."
-                )
+            case Place(axis, start, whole):
+                steps.append(Take(axis, start, shape[axis]))
+                shape = whole
     return tuple(reversed(steps))

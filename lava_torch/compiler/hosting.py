@@ -11,6 +11,7 @@ import numpy as np
 from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.graph import Graph, Link, ReadLink
 from lava_torch.compiler.wiring import Key
+from lava_torch.core.path_steps import applied
 from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.hosted.channel import Channel
 from lava_torch.model.hosted.ports import conversion
@@ -124,11 +125,8 @@ def _seen(source: TorchProcessModel, link: Link, sparse: bool) -> Callable[[Any]
     last = conversion(shape, False, sparse, dtype) or _same
 
     def seen(message: Any) -> Any:
-        message = dense(message)
-        for step in steps:
-            message = step.apply(message)
-        # A view of the sender's memory, which is the receiver's own.
-        return last(message)
+        # A view of a copy, which is the receiver's own.
+        return last(applied(steps, dense(message)))
 
     return seen
 
@@ -146,7 +144,7 @@ def _refer(hosting: Hosting, models: Models, name: str, port: str, link: ReadLin
     else:
         var = _CompiledVar(hosting, owner, link.var)
         server = hosting.servers.setdefault(link.node, Server(link.node))
-    ref_port.var = SharedVar(server, label, var, link.forward, ref_port.shape)
+    ref_port.var = SharedVar(server, label, var, link.forward.steps, link.view.steps)
 
 
 @dataclass
@@ -157,9 +155,7 @@ class _HostedVar:
     name: str
 
     def get(self) -> np.ndarray:
-        value = np.asarray(getattr(self.owner.hosted, self.name))
-        shape = self.owner._inits[self.name][1]
-        return np.broadcast_to(value, shape) if value.size == 1 else value
+        return self.owner.whole(self.name)
 
     def put(self, data: np.ndarray) -> None:
         # As in Lava, what a RefPort wrote takes the place of the model's array, with its dtype.

@@ -57,6 +57,7 @@ class Network(nn.Module):
         self._managers = [
             name for name, m in models.items() if callable(getattr(m, "manage", None))
         ]
+        self._writers = [name for name, node in graph.nodes.items() if node.reads]
 
     @property
     def models(self) -> dict[str, TorchProcessModel]:
@@ -137,9 +138,19 @@ class Network(nn.Module):
             self._place[0] = (wire.node, "spiking")
             self._spike(wire, self._modules[wire.node], fed, messages, observe)
         self._phase(self._learners, "learn", "learning", observe)
-        self._phase(self._managers, "manage", "post-management", observe)
+        self._manage(observe)
         self._place[0] = None
         return messages
+
+    def _manage(self, observe: bool) -> None:
+        """Post-management; then Vars get what was written through RefPorts in this step."""
+        self._phase(self._managers, "manage", "post-management", observe)
+        for name in self._writers:
+            written = self._modules[name]._written
+            self._place[0] = (name, "post-management")
+            while written:
+                reach, value = written.pop(0)
+                reach.model.overwrite(reach.var, value, reach.forward)
 
     def _phase(self, nodes: list[str], method: str, phase: str, observe: bool) -> None:
         for name in nodes:

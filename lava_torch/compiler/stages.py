@@ -31,7 +31,7 @@ def make_stages(wires: Iterable[Wire], given: Iterable[Key]) -> tuple[Stage, ...
         needs[wire.node] = _needs(wire, needs, given) if wire.receives else frozenset()
         stages.setdefault(needs[wire.node], []).append(wire)
     absorbing = [w for w in wires if not w.sends]
-    last = frozenset(key for w in absorbing for key in _sources(w) if key in given)
+    last = frozenset(key for w in wires for key in _sources(w) if key in given)
     ordered = sorted(stages.items(), key=lambda item: len(item[0]))
     found = [Stage(tuple(calls), needed) for needed, calls in ordered]
     return (*found, *([Stage(tuple(absorbing), last)] if absorbing else []))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lava_torch.compiler.errors import CompileError
 from lava_torch.model.torch_model import TorchProcessModel
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class Unroll:
     ) -> None:
         self.network = network
         _check_types(inputs)
+        if network.hosting is not None:
+            raise CompileError(
+                f"The Processes {list(network.hosting.models)} have numpy models, through which no "
+                "gradient leads: a network of them runs by run(), but cannot be called."
+            )
         self.inputs = {self._input_key(name): (name, x) for name, x in inputs.items()}
         self.batch_size = self._checked_batch()
         self.steps = self._checked_steps(steps)
@@ -54,6 +60,7 @@ class Unroll:
         finally:
             for model, buffers in kept:
                 model._buffers.update(buffers)
+                model._written.clear()
             network.clock.time_step, network.clock.batch_size = kept_clock
         _check_unchanged(versions)
         return {name: torch.stack(torch.broadcast_tensors(*row)) for name, row in rows.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -51,4 +53,22 @@ class Place:
         return (slice(None),) * self.axis + (slice(self.start, self.start + length),)
 
 
-Step = Reshape | Transpose | Place
+@dataclass(frozen=True)
+class Take:
+    """The part of the message that is [start, start + length) along `axis`: the way back from a
+    Place."""
+
+    axis: int
+    start: int
+    length: int
+
+    def apply(self, message: np.ndarray) -> np.ndarray:
+        return message[(slice(None),) * self.axis + (slice(self.start, self.start + self.length),)]
+
+
+Step = Reshape | Transpose | Place | Take
+
+
+def applied(steps: Iterable[Step], message: np.ndarray) -> np.ndarray:
+    """What a message becomes on its way: a view of it, or a new array."""
+    return reduce(lambda x, step: step.apply(x), steps, message)

@@ -16,6 +16,7 @@ from lava_torch.core.parameters import ProcessParameters
 from lava_torch.kernels.spike import CSR
 from lava_torch.model.clock import Clock
 from lava_torch.model.errors import VarInitError, VarValueError
+from lava_torch.model.ref_ports import RefPorts
 from lava_torch.model.values import (
     as_csr,
     as_held,
@@ -28,7 +29,6 @@ from lava_torch.model.values import (
     values_at,
     version,
 )
-from lava_torch.model.view import View
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,6 @@ class Binding:
 
 
 @dataclass(frozen=True)
-class Read:
-    """What a RefPort reads: a Var of another model, seen through virtual ports."""
-
-    model: TorchProcessModel
-    var: str
-    view: View
-
-
-@dataclass(frozen=True)
 class SparseVar:
     """A Var whose buffer holds only the values that a matrix of `shape` stores, by column.
 
@@ -70,7 +61,7 @@ class SparseVar:
     pattern: str
 
 
-class TorchProcessModel(nn.Module, AbstractProcessModel):
+class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     """The behaviour of a Process, as one time step on tensors.
 
     Each Var of the Process is a buffer of the same name (or an `nn.Parameter` where the run config
@@ -134,7 +125,8 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
         self.sparse: dict[str, SparseVar] = {}
         self.strings: dict[str, str] = {}
         self._tensor_vars: list[str] = []
-        self._reads: dict[str, Read] = {}
+        self._reads = {}
+        self._written = []
         self._found_good: dict[str, list[tuple[Tensor, int | None]]] = {}
         self._senders: dict[str, list[tuple[TorchProcessModel, str]]] = {}
 
@@ -160,13 +152,6 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     @property
     def batch_size(self) -> int | None:
         return self.binding.clock.batch_size
-
-    def read(self, ref_port: str) -> Tensor:
-        """The Var behind a RefPort, as it is now; zeros where the port is not connected."""
-        source = self._reads.get(ref_port)
-        if source is None:
-            return self.zeros(self.binding.ref_shapes[ref_port])
-        return source.view.apply(getattr(source.model, source.var))
 
     def csr(self, name: str) -> CSR:
         """A sparse Var, as it is now: its values are the buffer (or the parameter) itself, those of
@@ -283,9 +268,6 @@ class TorchProcessModel(nn.Module, AbstractProcessModel):
     def check_restored(self) -> None:
         """Raise VarValueError if compiled code would take an index that is not there from a Var;
         called when Vars were written without `check`, as a checkpoint does."""
-
-    def connect_read(self, ref_port: str, source: Read) -> None:
-        self._reads[ref_port] = source
 
     def connect_sender(self, port: str, sender: TorchProcessModel, out_port: str) -> None:
         self._senders.setdefault(port, []).append((sender, out_port))

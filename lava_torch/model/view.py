@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lava_torch.core.path_steps import Place, Reshape, Step, Transpose
+from lava_torch.core.path_steps import Place, Reshape, Step, Take, Transpose
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,13 @@ class View:
             x, ndim = _apply(step, x, x.ndim - ndim)
         return x
 
+    def written(self, old: Tensor, x: Tensor) -> Tensor:
+        """What `old`, at the destination, becomes when `x` is written to it through this view."""
+        new = self.apply(x)
+        if any(isinstance(step, Place) for step in self.steps):
+            new = torch.where(self.apply(torch.ones_like(x, dtype=torch.bool)), new, old)
+        return new
+
 
 def _apply(step: Step, x: Tensor, lead: int) -> tuple[Tensor, int]:
     match step:
@@ -40,4 +47,6 @@ def _apply(step: Step, x: Tensor, lead: int) -> tuple[Tensor, int]:
             # functional.pad counts axes from the last.
             pads = [0, 0] * (len(shape) - 1 - axis) + [start, after]
             return functional.pad(x, pads), len(shape)
+        case Take(axis, start, length):
+            return x.narrow(lead + axis, start, length), x.ndim - lead
     raise TypeError(f"Unknown step of a virtual port: {step!r}.")

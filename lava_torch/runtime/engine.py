@@ -10,6 +10,7 @@ from lava_torch.compiler import Network, compile
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
+from lava_torch.model.hosted.channel import CAPACITY
 from lava_torch.runtime.runtime import Runtime
 from lava_torch.runtime.steppers import make_stepper
 
@@ -28,9 +29,15 @@ class TorchEngine:
     def compile(
         self, process: AbstractProcess, run_cfg: RunConfig, compile_config: Mapping[str, Any] | None
     ) -> Executable:
-        """Compile, and mark the Processes. Lava's compile_config keys are accepted; none has an
-        effect here."""
+        """Compile, and mark the Processes. Of Lava's compile_config keys `pypy_channel_size` has an
+        effect: the messages that a channel of numpy models holds. The others are accepted.
+
+        Raises ValueError for a size that is no whole number, or less than 1.
+        """
+        size = _channel_size(process, compile_config or {})
         network = compile(process, run_cfg)
+        for channel in network.hosting.channels() if network.hosting else ():
+            channel.capacity = size
         make_stepper(network, run_cfg.stepper)
         mark(network)
         return Executable(network, run_cfg)
@@ -57,6 +64,16 @@ class TorchEngine:
         runtime = Runtime(network, stepper)
         mark(network)
         return runtime
+
+
+def _channel_size(process: AbstractProcess, config: Mapping[str, Any]) -> int:
+    size = config.get("pypy_channel_size", CAPACITY)
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"The compile_config of Process '{process.name}' has pypy_channel_size={size!r}; it is "
+            "a whole number of messages, at least 1."
+        )
+    return size
 
 
 def _check_processes(process: AbstractProcess, network: Network) -> None:

@@ -60,6 +60,7 @@ class State:
     def rollback(self) -> None:
         for model, name, buffer in self._kept:
             model._buffers[name] = buffer
+            model._written.clear()
         self._clock.time_step = self._time_step
 
     def _is_stored(self, value: Tensor) -> bool:

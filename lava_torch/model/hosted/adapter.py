@@ -19,6 +19,7 @@ from lava_torch.model.hosted.state import plain_attributes, queued, restore, set
 from lava_torch.model.hosted.types import LavaPyType, declarations
 from lava_torch.model.torch_model import Binding, TorchProcessModel
 from lava_torch.model.values import place
+from lava_torch.model.view import View
 
 
 class HostedModel(TorchProcessModel):
@@ -161,9 +162,7 @@ class HostedModel(TorchProcessModel):
                 f"{self.label(name)} is None in {self.model_class.__name__}; give the Var an init, "
                 "or let the model set it before it is read."
             )
-        array = np.array(value, np.float64)
-        shape = self._inits[name][1]
-        return np.full(shape, array) if array.size == 1 else array
+        return self.whole(name).astype(np.float64)
 
     def set_var(self, name: str, value: Any, idx: Any = None) -> None:
         if self.is_async:
@@ -173,6 +172,17 @@ class HostedModel(TorchProcessModel):
             )
         setattr(self.hosted, name, self._new_value(name, value, idx))
         self.hosted.on_var_update()
+
+    def overwrite(self, name: str, value: torch.Tensor, forward: View) -> None:
+        old = torch.as_tensor(self.whole(name))
+        new = forward.written(old, value.detach().cpu().to(old.dtype))
+        setattr(self.hosted, name, new.numpy().copy())
+
+    def whole(self, name: str) -> np.ndarray:
+        """A Var as an array of its shape."""
+        value = np.array(getattr(self.hosted, name))
+        shape = self._inits[name][1]
+        return np.full(shape, value) if value.size == 1 else value
 
     def _new_value(self, name: str, value: Any, idx: Any) -> Any:
         old = getattr(self.hosted, name)

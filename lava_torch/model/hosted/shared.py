@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lava_torch.core.path_steps import Place, Reshape, Step, Transpose
+from lava_torch.core.path_steps import Place, Step, applied
 from lava_torch.model.hosted.tasks import wait
 
 
@@ -48,22 +48,25 @@ class Access(Protocol):
 
 @dataclass(frozen=True)
 class SharedVar:
-    """A Var as one RefPort sees it: `steps` lead from the RefPort's shape to the Var's."""
+    """A Var as one RefPort sees it: `forward` leads from the RefPort to the Var, `back` from the
+    Var to the RefPort."""
 
     server: Server
     label: str
     var: Access
-    steps: tuple[Step, ...]
-    shape: tuple[int, ...]
+    forward: tuple[Step, ...]
+    back: tuple[Step, ...]
 
     def read(self, port: str) -> np.ndarray:
         self._await(port, "read")
-        return np.array(undone(self.var.get(), self.steps, self.shape))
+        return np.array(applied(self.back, self.var.get()))
 
     def write(self, data: np.ndarray) -> None:
-        for step in self.steps:
-            data = step.apply(data)
-        self.server.submit(lambda: self.var.put(data))
+        new = applied(self.forward, data)
+        if not any(isinstance(step, Place) for step in self.forward):
+            return self.server.submit(lambda: self.var.put(new))
+        here = applied(self.forward, np.ones(data.shape, bool))
+        self.server.submit(lambda: self.var.put(np.where(here, new, self.var.get())))
 
     def settle(self, port: str) -> None:
         if self.server.waiting:
@@ -77,28 +80,3 @@ class SharedVar:
                 f"'{self.server.name}' serves when it has done its own work in pre- or "
                 f"post-management, and not in other phases",
             )
-
-
-def undone(value: np.ndarray, steps: tuple[Step, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """The way back through views: what an array of the last shape was before `steps`, which began
-    with `shape`."""
-    shapes = [shape]
-    for step in steps:
-        shapes.append(_shape_after(step, shapes[-1]))
-    for step, before in zip(reversed(steps), reversed(shapes[:-1]), strict=True):
-        match step:
-            case Reshape():
-                value = value.reshape(before)
-            case Transpose():
-                value = step.inverse().apply(value)
-            case Place(axis):
-                value = value[step.region(before[axis])]
-    return value
-
-
-def _shape_after(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
-    match step:
-        case Transpose(axes):
-            return tuple(shape[axis] for axis in axes)
-        case _:
-            return step.shape

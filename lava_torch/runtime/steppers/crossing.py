@@ -134,7 +134,7 @@ class EagerStages(CompiledStages):
         self.network._phase(self.network._learners, "learn", "learning", True)
 
     def manage(self) -> None:
-        self.network._phase(self.network._managers, "manage", "post-management", True)
+        self.network._manage(True)
 
     def end(self) -> None:
         self._state.commit()
