@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import numpy as np
+from lava.magma.compiler.compiler import Compiler
 from lava.magma.core.decorator import implements, requires
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort
@@ -53,7 +54,7 @@ def counted(tally, runs=1):
     tally.stop()
 
 
-# Spikes at 3 and 6, and at 2, 4 and 6, of which the last ones are not seen yet in step 6 but in 7.
+# Spikes at 3, 6, 9 and 12, and at 2, 4, ..., 12 reach the tally one step later.
 with tempfile.TemporaryDirectory() as folder:
     lif, dense, tally = network()
     file = os.path.join(folder, "network")
@@ -71,12 +72,16 @@ with tempfile.TemporaryDirectory() as folder:
     process.create_runtime(executable=executable)
     counted(process)
 
-    for wrong in ([("x", file)], [(lif, 1)]):
-        for arguments in wrong:
-            try:
-                save(*arguments)
-            except TypeError:
-                print("TypeError")
+    for arguments in (("x", file), (lif, 1)):
+        try:
+            save(*arguments)
+        except TypeError:
+            print("TypeError")
+
+lif, dense, tally = network()
+executable = Compiler().compile(dense, Loihi2SimCfg())
+tally.create_runtime(executable=executable)
+counted(tally, runs=2)
 
 # Output:
 # ['network.pickle']
@@ -86,3 +91,4 @@ with tempfile.TemporaryDirectory() as folder:
 # tally [ 2. 13.]
 # TypeError
 # TypeError
+# tally [ 4. 26.]
