@@ -60,6 +60,7 @@ bench: $(READY)
 	$(BENCH) conv --json $(RESULTS)/conv-cpu.json
 	$(BENCH) oxford --json $(RESULTS)/oxford-cpu.json
 	$(BENCH) learning --json $(RESULTS)/learning-cpu.json
+	$(BENCH) hosted --json $(RESULTS)/hosted-cpu.json
 	$(BENCH) train --json $(RESULTS)/train-cpu.json
 	$(BENCH) startup --repeats 3 --json $(RESULTS)/startup-cpu.json
 

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 import lava_torch as lt
-from lava_torch.model.hosted import LavaPyType, PyInPort, PyLoihiProcessModel, PyOutPort
 
 #: Steps of the network for a move of the environment, which takes 20 ms.
 WINDOW = 10
@@ -62,14 +61,14 @@ class CartPole(lt.AbstractProcess):
 @lt.implements(CartPole, lt.LoihiProtocol)
 @lt.requires(lt.CPU)
 @lt.tag("floating_pt", "fixed_pt")
-class PyCartPoleModel(PyLoihiProcessModel):
+class PyCartPoleModel(lt.PyLoihiProcessModel):
     """Gymnasium's CartPole-v1."""
 
-    motor_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    state_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
-    moves: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    states: np.ndarray = LavaPyType(np.ndarray, float)
-    actions: np.ndarray = LavaPyType(np.ndarray, np.int32)
+    motor_in: lt.PyInPort = lt.LavaPyType(lt.PyInPort.VEC_DENSE, np.int32)
+    state_out: lt.PyOutPort = lt.LavaPyType(lt.PyOutPort.VEC_DENSE, np.int32)
+    moves: np.ndarray = lt.LavaPyType(np.ndarray, np.int32)
+    states: np.ndarray = lt.LavaPyType(np.ndarray, float)
+    actions: np.ndarray = lt.LavaPyType(np.ndarray, np.int32)
 
     def __init__(self, proc_params: lt.ProcessParameters) -> None:
         super().__init__(proc_params)

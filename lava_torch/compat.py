@@ -79,8 +79,7 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.magma.core.learning.random": {NOT_YET: "TraceRandom ConnVarRandom"},
     "lava.magma.core.learning.symbolic_equation": {NOT_YET: "SymbolicEquation"},
     "lava.magma.core.learning.utils": {
-        _LEARNING: "float_to_literal",
-        NOT_YET: "stochastic_round apply_mask",
+        _LEARNING: "float_to_literal stochastic_round apply_mask",
     },
     "lava.magma.core.model.interfaces": {NOT_YET: "AbstractPortImplementation"},
     "lava.magma.core.model.model": {_CORE: "AbstractProcessModel"},
@@ -93,7 +92,7 @@ TABLE: dict[str, dict[str, str]] = {
         "PyLoihiModelToPyAsyncModel"
     },
     "lava.magma.core.model.py.neuron": {
-        NOT_YET: "LearningNeuronModel LearningNeuronModelFloat LearningNeuronModelFixed"
+        _HOSTED: "LearningNeuronModel LearningNeuronModelFloat LearningNeuronModelFixed"
     },
     "lava.magma.core.model.py.ports": {
         _HOSTED: "AbstractPyPort PyInPort PyInPortVectorDense PyInPortVectorSparse "
@@ -119,7 +118,8 @@ TABLE: dict[str, dict[str, str]] = {
         _CORE: "AbstractPort AbstractIOPort AbstractRVPort AbstractSrcPort AbstractDstPort InPort "
         "OutPort RefPort VarPort ImplicitVarPort AbstractVirtualPort ReshapePort ConcatPort "
         "TransposePort",
-        NOT_YET: "ConnectionConfigs create_port_id is_disjoint to_list",
+        "lava_torch.core.port_base": "ConnectionConfigs create_port_id to_list",
+        NOT_YET: "is_disjoint",
     },
     "lava.magma.core.process.ports.reduce_ops": {_CORE: "AbstractReduceOp ReduceSum"},
     "lava.magma.core.process.process": {
@@ -135,8 +135,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.magma.core.run_conditions": {_CORE: "AbstractRunCondition RunContinuous RunSteps"},
     "lava.magma.core.run_configs": {
-        _CORE: "RunConfig AbstractLoihiRunCfg Loihi1SimCfg Loihi2SimCfg",
-        NOT_YET: "AbstractLoihiHWRunCfg AbstractLoihiSimRunCfg Loihi1HwCfg Loihi2HwCfg",
+        "lava_torch.core.run_configs": "RunConfig AbstractLoihiRunCfg AbstractLoihiSimRunCfg "
+        "AbstractLoihiHWRunCfg Loihi1SimCfg Loihi1HwCfg Loihi2SimCfg Loihi2HwCfg",
     },
     "lava.magma.core.sync.domain": {_CORE: "SyncDomain"},
     "lava.magma.core.sync.protocol": {_CORE: "AbstractSyncProtocol"},
@@ -182,12 +182,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.conv_in_time.process": {NOT_YET: "ConvInTime"},
     "lava.proc.dense.models": {
-        "lava_torch.proc.dense.models": "PyDenseModelFloat=DenseModelFloat "
-        "PyDenseModelBitAcc=DenseModelFixed PyDelayDenseModelFloat=DelayDenseModelFloat "
-        "PyDelayDenseModelBitAcc=DelayDenseModelFixed",
+        "lava_torch.proc.dense.numpy_models": "AbstractPyDenseModelFloat "
+        "AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel PyDenseModelFloat PyDenseModelBitAcc "
+        "PyDelayDenseModelFloat PyDelayDenseModelBitAcc",
         "lava_torch.proc.dense.learning_models": "PyLearningDenseModelFloat="
         "LearningDenseModelFloat PyLearningDenseModelBitApproximate=LearningDenseModelFixed",
-        NOT_YET: "AbstractPyDenseModelFloat AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel",
     },
     "lava.proc.dense.process": {
         "lava_torch.proc.dense.process": "Dense DelayDense",
@@ -232,13 +231,10 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.proc.learning_rules.r_stdp_learning_rule": {_LEARNING: "RewardModulatedSTDP"},
     "lava.proc.learning_rules.stdp_learning_rule": {_LEARNING: "STDPLoihi"},
     "lava.proc.lif.models": {
-        "lava_torch.proc.lif.models": "PyLifModelFloat=LIFModelFloat "
-        "PyLifModelBitAcc=LIFModelFixed PyTernLifModelFloat=TernaryLIFModelFloat "
-        "PyTernLifModelFixed=TernaryLIFModelFixed",
-        "lava_torch.proc.lif.learning_models": "PyLearningLifModelFloat=LearningLIFModelFloat "
-        "PyLearningLIFModelFixed=LearningLIFModelFixed",
-        NOT_YET: "AbstractPyLifModelFloat AbstractPyLifModelFixed PyLifResetModelFloat "
-        "PyLifResetModelBitAcc PyLifRefractoryModelFloat",
+        "lava_torch.proc.lif.numpy_models": "AbstractPyLifModelFloat AbstractPyLifModelFixed "
+        "PyLifModelFloat PyLifModelBitAcc PyTernLifModelFloat PyTernLifModelFixed "
+        "PyLearningLifModelFloat PyLearningLIFModelFixed",
+        NOT_YET: "PyLifResetModelFloat PyLifResetModelBitAcc PyLifRefractoryModelFloat",
     },
     "lava.proc.lif.process": {
         "lava_torch.proc.lif.process": "AbstractLIF LIF TernaryLIF",
@@ -270,11 +266,9 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.sdn.process": {NOT_YET: "ActivationMode Sigma Delta SigmaDelta"},
     "lava.proc.sparse.models": {
-        "lava_torch.proc.sparse.models": "PySparseModelFloat=SparseModelFloat "
-        "PySparseModelBitAcc=SparseModelFixed PyDelaySparseModelFloat=DelaySparseModelFloat "
-        "PyDelaySparseModelBitAcc=DelaySparseModelFixed",
-        NOT_YET: "AbstractPySparseModelFloat AbstractPySparseModelBitAcc "
-        "AbstractPyDelaySparseModel",
+        "lava_torch.proc.sparse.numpy_models": "AbstractPySparseModelFloat "
+        "AbstractPySparseModelBitAcc AbstractPyDelaySparseModel PySparseModelFloat "
+        "PySparseModelBitAcc PyDelaySparseModelFloat PyDelaySparseModelBitAcc",
         "lava_torch.proc.sparse.learning_models": "PyLearningSparseModelFloat="
         "LearningSparseModelFloat PyLearningSparseModelBitApproximate=LearningSparseModelFixed",
     },
@@ -286,7 +280,8 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.proc.spiker.process": {NOT_YET: "Spiker Spiker32bit"},
     "lava.utils.dataloader.mnist": {NOT_YET: "MnistDataset"},
     "lava.utils.loihi": {
-        NOT_YET: "host ChipGeneration use_slurm_host use_ethernet_host is_installed"
+        "lava_torch.utils.loihi": "host ChipGeneration use_slurm_host use_ethernet_host "
+        "is_installed"
     },
     "lava.utils.plots": {"lava_torch.observe.plots": "raster_plot"},
     "lava.utils.profiler": {NOT_YET: "Profiler"},
@@ -294,8 +289,8 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.io.serialization": "save load",
         NOT_YET: "SerializationObject",
     },
-    "lava.utils.sparse": {NOT_YET: "find"},
-    "lava.utils.system": {NOT_YET: "Loihi2"},
+    "lava.utils.sparse": {"lava_torch.utils.sparse": "find"},
+    "lava.utils.system": {"lava_torch.utils.loihi": "Loihi2"},
     "lava.utils.weightutils": {
         "lava_torch.utils.weightutils": "SignMode OptimizedWeights determine_sign_mode "
         "optimize_weight_bits truncate_weights clip_weights _determine_weight_exp "

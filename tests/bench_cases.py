@@ -17,9 +17,11 @@ TINY = {
     + ["--steps", "30", "--repeats", "2"],
     "oxford": ["oxford", "--steps", "30", "--repeats", "2"],
     "learning": ["learning", "--n", "6", "--steps", "12", "--repeats", "2"],
+    "hosted": ["hosted", "--network", "chain", "--n", "6", "--processes", "3"]
+    + ["--steps", "12", "--repeats", "2"],
     "train": ["train", "--batch", "2", "--steps", "4", "--repeats", "3"],
 }
-PEERS = {"sparse": "dense", "conv": "conv2d"}
+PEERS = {"sparse": "dense", "conv": "conv2d", "hosted": "plain calls"}
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:

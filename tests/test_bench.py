@@ -58,10 +58,14 @@ def test_report_and_json(argv, tmp_path, capsys, quick):
         assert ours["min"] <= ours["median"] <= ours["max"]
         assert row["ratio_to"][peer_name] == ours["median"] / peer["median"]
         assert row["build_ms"].keys() == row["timings"].keys()
-        assert row["floor"]["ratio"] == ours["median"] / row["floor"]["value"]
-        assert row["floor"]["bandwidth"] == 2e9 and row["floor"]["moved"] > 0
+        # Numpy models are bound by Python, not by memory.
+        assert (row["floor"] is None) == (argv[0] == "hosted")
+        if row["floor"]:
+            assert row["floor"]["ratio"] == ours["median"] / row["floor"]["value"]
+            assert row["floor"]["bandwidth"] == 2e9 and row["floor"]["moved"] > 0
+            assert "/ floor" in out
         assert all(math.isfinite(fact) for fact in row["facts"].values())
-        assert f"/ {peer_name}" in out and "/ floor" in out
+        assert f"/ {peer_name}" in out
 
 
 def test_chain_has_a_row_for_each_size_and_precision(quick):

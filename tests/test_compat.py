@@ -220,7 +220,111 @@ def test_names_lead_to_models_that_can_be_chosen():
         exception_proc_model_map={LIF: PyLifModelBitAcc, RingBuffer: PySendModelFixed}
     )
     network = lt.compile(LIF(shape=(2,), vth=3, name="lif"), cfg)
-    assert type(network.lif) is PyLifModelBitAcc
+    assert type(network.lif) is PyLifModelBitAcc.stands_for
+
+
+LEARNER = """
+import numpy as np
+from lava_torch import compat
+compat.install()
+
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.neuron import LearningNeuronModelFloat
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.neuron import LearningNeuronProcess
+from lava.magma.core.process.ports.ports import InPort
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.dense.process import Dense, LearningDense
+from lava.proc.io.source import RingBuffer
+from lava.proc.learning_rules.r_stdp_learning_rule import RewardModulatedSTDP
+from lava.proc.lif.models import AbstractPyLifModelFloat
+from lava.proc.lif.process import AbstractLIF
+from lava.proc.monitor.process import Monitor
+from lava.utils import loihi
+
+
+class Cell(LearningNeuronProcess, AbstractLIF):
+    def __init__(self, *, shape, learning_rule, vth):
+        super().__init__(shape=shape, u=0, v=0, du=1, dv=1, bias_mant=0, bias_exp=0, name="cell",
+                         log_config=None, learning_rule=learning_rule)
+        self.vth = Var(shape=(1,), init=vth)
+        self.reward_in = InPort(shape=shape)
+
+
+@implements(proc=Cell, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class CellModel(LearningNeuronModelFloat, AbstractPyLifModelFloat):
+    reward_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    vth: float = LavaPyType(float, float)
+
+    def __init__(self, proc_params):
+        super().__init__(proc_params)
+        self.s_out_buff = np.zeros(proc_params["shape"])
+
+    def spiking_activation(self):
+        return self.v > self.vth
+
+    def run_spk(self):
+        rule = self._learning_rule
+        kept = np.exp(-1 / rule.post_trace_decay_tau)
+        self.y1 = self.y1 * kept + self.s_out_buff * rule.post_trace_kernel_magnitude
+        super().run_spk()
+        self.y2 = self.reward_in.recv()
+        self.y3 = self.y3.astype(bool) | self.s_out_buff.astype(bool)
+        self.s_out_bap.send(self.s_out_buff)
+        self.s_out_y1.send(self.y1)
+        self.s_out_y2.send(self.y2)
+        self.s_out_y3.send(self.y3)
+
+
+rule = RewardModulatedSTDP(
+    learning_rate=1, A_plus=2, A_minus=-2, pre_trace_decay_tau=10, post_trace_decay_tau=10,
+    pre_trace_kernel_magnitude=16, post_trace_kernel_magnitude=16, eligibility_trace_decay_tau=0.5,
+    t_epoch=2,
+)
+spikes = np.zeros((2, 20))
+spikes[0, 1::5] = spikes[1, 4::5] = 1  # after and before the cell, which spikes at 5, 10, ...
+source, teacher = RingBuffer(data=spikes), RingBuffer(data=spikes[1:])
+rewards = np.zeros((1, 20))
+rewards[:, 12:] = 0.5
+reward = RingBuffer(data=rewards)
+plastic = LearningDense(weights=np.array([[1.0, 1.0]]), learning_rule=rule)
+strong = Dense(weights=np.array([[9.0]]))
+cell = Cell(shape=(1,), learning_rule=rule, vth=5)
+source.s_out.connect(plastic.s_in)
+plastic.a_out.connect(cell.a_in)
+teacher.s_out.connect(strong.s_in)
+strong.a_out.connect(cell.a_in)
+reward.s_out.connect(cell.reward_in)
+cell.s_out_bap.connect(plastic.s_in_bap)
+cell.s_out_y1.connect(plastic.s_in_y1)
+cell.s_out_y2.connect(plastic.s_in_y2)
+cell.s_out_y3.connect(plastic.s_in_y3)
+weights, traces = Monitor(), Monitor()
+weights.probe(plastic.weights, 20)
+traces.probe(cell.y1, 20)
+run_cfg = Loihi2HwCfg() if loihi.is_installed() else Loihi2SimCfg(select_tag="floating_pt")
+cell.run(condition=RunSteps(num_steps=20), run_cfg=run_cfg)
+w = weights.get_data()[plastic.name]["weights"].reshape(20, 2)
+y1 = traces.get_data()["cell"]["y1"].ravel()
+cell.stop()
+print((w[:13] == 1).all(), w[-1, 0] < 1 < w[-1, 1], np.flatnonzero(np.diff(y1) > 0).tolist()[:2])
+"""
+
+
+def test_script_of_a_numpy_neuron_with_a_reward(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(LEARNER)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "True True [5, 10]"
 
 
 def test_imports_no_torch():

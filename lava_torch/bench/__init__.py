@@ -10,7 +10,17 @@ from pathlib import Path
 
 import torch
 
-from lava_torch.bench import balanced, chain, conv, learning, oxford, sparse, startup, train
+from lava_torch.bench import (
+    balanced,
+    chain,
+    conv,
+    hosted,
+    learning,
+    oxford,
+    sparse,
+    startup,
+    train,
+)
 from lava_torch.bench.options import OneLineParser, positive
 from lava_torch.bench.registry import Benchmark
 from lava_torch.bench.report import BenchError, Report, Row, Timing
@@ -20,7 +30,7 @@ __all__ = ["BENCHMARKS", "BenchError", "Benchmark", "Report", "Row", "Timing", "
 
 BENCHMARKS: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (chain, balanced, sparse, conv, oxford, learning, train, startup)
+    for module in (chain, balanced, sparse, conv, oxford, learning, hosted, train, startup)
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import torch
 from torch import nn
 
@@ -18,10 +20,14 @@ from lava_torch.kernels.equation import resolve_surrogate
 from lava_torch.model.clock import Clock
 from lava_torch.model.hosted import AbstractPyProcessModel
 from lava_torch.model.hosted.adapter import HostedModel
+from lava_torch.model.hosted.types import declarations
 from lava_torch.model.ref_ports import Read
 from lava_torch.model.torch_model import Binding, TorchProcessModel
 
-_RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
+#: What the runtime calls of numpy models only.
+NUMPY_METHODS = ("run_spk", "run_pre_mgmt", "run_lrn", "run_post_mgmt", "run_async")
+
+RESERVED = frozenset(dir(nn.Module())) | frozenset(dir(Network)) | {"clock", "graph", "scales"}
 
 
 def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
@@ -48,13 +54,13 @@ def compile(process: AbstractProcess, run_cfg: RunConfig) -> Network:
 
 
 def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device) -> Network:
-    graph = build_graph(process, run_cfg, _RESERVED)
+    graph = build_graph(process, run_cfg, RESERVED)
     schedule = make_schedule(graph)
     clock = Clock(run_cfg.batch_size)
-    models = {name: _make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
-    _make_trainable(models, run_cfg)
+    models = {name: make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
+    make_trainable(models, run_cfg)
     hosting = make_hosting(graph, models)
-    _connect(graph, models)
+    connect(graph, models, models)
     return Network(graph, schedule, models, clock, hosting).to(device)
 
 
@@ -72,11 +78,12 @@ def available_device(name: str) -> torch.device:
     return device
 
 
-def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
+def make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessModel:
     process = node.process
     if issubclass(node.model_class, AbstractPyProcessModel):
         model = HostedModel(process.proc_params, node.model_class)
     elif issubclass(node.model_class, TorchProcessModel):
+        _check_compiled(node)
         model = node.model_class(process.proc_params)
         _check_var_names(node, model)
     else:
@@ -102,6 +109,21 @@ def _make_model(node: Node, clock: Clock, run_cfg: RunConfig) -> TorchProcessMod
     return model
 
 
+def _check_compiled(node: Node) -> None:
+    """Refuse what only the runtime of numpy models would look at."""
+    model = node.model_class
+    hooks = [f"{name}()" for name in NUMPY_METHODS if hasattr(model, name)]
+    found = [*hooks, *(f"{name} = LavaPyType(...)" for name in declarations(model))]
+    if found:
+        base = next(b.__name__ for b in model.__mro__[1:] if issubclass(b, TorchProcessModel))
+        raise CompileError(
+            f"{model.__name__}, the model of Process '{node.name}', has {', '.join(found)}, as "
+            f"numpy models do, but its base {base} is a compiled model and would ignore this. "
+            "Derive it from PyLoihiProcessModel or one of its subclasses, or define what a "
+            "TorchProcessModel has: step, emit, absorb, learn or manage."
+        )
+
+
 def _check_var_names(node: Node, model: TorchProcessModel) -> None:
     for var in node.process.vars:
         if hasattr(type(model), var.name) or hasattr(model, var.name):
@@ -111,7 +133,8 @@ def _check_var_names(node: Node, model: TorchProcessModel) -> None:
             )
 
 
-def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) -> None:
+def make_trainable(models: Mapping[str, TorchProcessModel], run_cfg: RunConfig) -> None:
+    """Make parameters of the Vars that the run config names; CompileError if it names none."""
     names = [(name, var) for name, model in models.items() for var in model.var_names()]
     if isinstance(run_cfg.trainable, bool):
         chosen = [(n, var) for n, var in names if run_cfg.trainable and var in models[n].trainable]
@@ -126,13 +149,17 @@ def _make_trainable(models: dict[str, TorchProcessModel], run_cfg: RunConfig) ->
         models[name].make_trainable(var)
 
 
-def _connect(graph: Graph, models: dict[str, TorchProcessModel]) -> None:
-    """Tell each model what sends to it and what it reads."""
+def connect(
+    graph: Graph, models: Mapping[str, TorchProcessModel], changed: Collection[str]
+) -> None:
+    """Tell each model what sends to it and what it reads; those of `changed` also that it did."""
     for name, node in graph.nodes.items():
+        models[name].disconnect()
         for port, links in node.inputs.items():
             for link in links:
                 models[name].connect_sender(port, models[link.node], link.port)
         for port, link in node.reads.items():
             read = Read(models[link.node], link.var, link.view, link.forward)
             models[name].connect_read(port, read)
+    for name in (n for n in graph.nodes if n in changed):
         models[name].on_connected()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lava_torch.compiler.errors import CompileError
@@ -68,16 +69,20 @@ class Graph:
 
 
 def build_graph(
-    process: AbstractProcess, run_cfg: RunConfig, reserved: frozenset[str] = frozenset()
+    process: AbstractProcess,
+    run_cfg: RunConfig,
+    reserved: frozenset[str] = frozenset(),
+    known: Mapping[AbstractProcess, str] | None = None,
 ) -> Graph:
     """Collect all Processes that are connected with `process`, select their models, and expand
-    those that are made of sub-processes. Nodes take the Processes' names, but no `reserved` one.
+    those that are made of sub-processes. Nodes take the Processes' names, but no `reserved` one;
+    those of `known` keep theirs.
 
     Raises NoProcessModelFound, AssertionError (no model fits, or an alias does not lead to a
     sub-process) and CompileError.
     """
     leaves, containers = _expand(process, run_cfg)
-    names = _unique_names(list(leaves), reserved)
+    names = _unique_names(list(leaves), reserved, known or {})
     nodes = {names[p]: Node(names[p], p, model) for p, model in leaves.items()}
     graph = Graph(nodes, containers, names, run_cfg)
     for node in nodes.values():
@@ -111,17 +116,19 @@ def _expand(
 
 
 def _unique_names(
-    processes: list[AbstractProcess], reserved: frozenset[str]
+    processes: list[AbstractProcess],
+    reserved: frozenset[str],
+    known: Mapping[AbstractProcess, str],
 ) -> dict[AbstractProcess, str]:
     """A name that a submodule can have for each Process: no dots, repeats numbered."""
-    names: dict[AbstractProcess, str] = {}
-    for process in processes:
+    names = {process: known[process] for process in processes if process in known}
+    for process in (p for p in processes if p not in names):
         base = process.name.replace(".", "_")
         name, count = base, 1
         while name in reserved or name in names.values():
             name, count = f"{base}_{count}", count + 1
         names[process] = name
-    return names
+    return {process: names[process] for process in processes}
 
 
 def _link(node: Node, graph: Graph) -> None:

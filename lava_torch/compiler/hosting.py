@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ from lava_torch.model.hosted.shared import Server, SharedVar
 from lava_torch.model.torch_model import TorchProcessModel
 
 Models = Mapping[str, TorchProcessModel]
+
+
+#: The messages that wait in channels, by their ends; None stands for compiled models together.
+Queues = dict[tuple[str, str | None], list[Any]]
 
 
 @dataclass
@@ -43,13 +47,30 @@ class Hosting:
 
     def channels(self) -> list[Channel]:
         """All channels of the network."""
-        to_hosted = (
-            channel
-            for model in self.models.values()
-            for port in model.in_ports().values()
-            for channel in port.channels
-        )
-        return [*to_hosted, *self.given.values()]
+        return [channel for _, channel in self._by_ends()]
+
+    def _by_ends(self) -> Iterator[tuple[tuple[str, str | None], Channel]]:
+        for model in self.models.values():
+            for port in model.in_ports().values():
+                yield from (((c.source, c.target), c) for c in port.channels)
+        yield from (((c.source, None), c) for c in self.given.values())
+
+    def set_capacity(self, size: int) -> None:
+        for channel in self.channels():
+            channel.capacity = size
+
+    def take_apart(self) -> Queues:
+        """Take the channels away; what waits in them."""
+        queues = {ends: list(channel.items) for ends, channel in self._by_ends()}
+        for model in self.models.values():
+            for port in (*model.in_ports().values(), *model.out_ports().values()):
+                port.channels.clear()
+        return queues
+
+    def put_back(self, queues: Queues) -> None:
+        """Messages that waited in channels of the same ends wait again."""
+        for ends, channel in self._by_ends():
+            channel.items.extend(queues.get(ends, ()))
 
 
 def make_hosting(graph: Graph, models: Models) -> Hosting | None:

@@ -115,6 +115,16 @@ class Network(nn.Module):
                 model.prepare()
         self._prepared = True
 
+    def take_over(self, other: Network) -> None:
+        """Go on from where `other` is, which has some of the same models."""
+        self.scales = dict(other.scales)
+        self._prepared = other._prepared
+        with torch.no_grad(), torch.inference_mode(False):
+            known = set(other.models.values())
+            for model in self.models.values():
+                if self._prepared and model not in known:
+                    model.prepare()
+
     @torch.no_grad()
     def reset(self) -> None:
         """Back to time step 0 and the initial values of all state; parameters and inputs stay.

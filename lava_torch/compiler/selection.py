@@ -19,7 +19,7 @@ ModelClass = type[AbstractProcessModel]
 
 
 def select_model(process: AbstractProcess, run_cfg: RunConfig) -> ModelClass:
-    """The model class that `run_cfg` selects for a Process.
+    """The model class that `run_cfg` selects for a Process, or the compiled one that it stands for.
 
     Raises NoProcessModelFound if there is no candidate, and what `run_cfg.select` raises:
     AssertionError if no candidate fits, or if it returns something that is not a model class.
@@ -34,7 +34,8 @@ def select_model(process: AbstractProcess, run_cfg: RunConfig) -> ModelClass:
             f"{type(run_cfg).__name__}.select() must return a ProcessModel class for Process "
             f"'{process.name}'; it returned {model!r}."
         )
-    return model
+    # Of exactly this class: a subclass of a numpy model is to run as it is written.
+    return vars(model).get("stands_for", model)
 
 
 def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
@@ -59,7 +60,9 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
 
 
 def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
-    return getattr(value, "implements_process", None) is process_class
+    # What stands for another model is found as that one.
+    is_one = getattr(value, "implements_process", None) is process_class
+    return is_one and "stands_for" not in vars(value)
 
 
 def _implements(value: object, process_class: type[AbstractProcess], module: ModuleType) -> bool:

@@ -14,6 +14,7 @@ from lava_torch.core.port_base import PortNode
 from lava_torch.core.process_graph import all_ports, find_processes, with_sub_processes
 
 if TYPE_CHECKING:
+    from lava_torch.core.engine import Runtime
     from lava_torch.core.process import AbstractProcess
 
 T = TypeVar("T")
@@ -35,6 +36,28 @@ def fresh_network(process: AbstractProcess) -> list[AbstractProcess]:
                 f"Process '{process.name}' was made by the model of '{member.name}', whose network "
                 f"was stopped: run '{member.name}' instead."
             )
+    forget_sub_processes(network)
+    return find_processes(process)
+
+
+def runtime_of_network(process: AbstractProcess) -> Runtime | None:
+    """The runtime that a Process belongs to, itself or by what it was connected to; None if there
+    is none."""
+    if (runtime := process._live_runtime()) is not None:
+        return runtime
+    runtimes = (member._live_runtime() for member in find_processes(process))
+    return next((runtime for runtime in runtimes if runtime is not None), None)
+
+
+def extended_network(process: AbstractProcess, runtime: Runtime) -> list[AbstractProcess]:
+    """The Processes of the network of `runtime` and what was connected to them.
+
+    Raises ProcessAlreadyCompiled if one belongs to another network that stands.
+    """
+    network = find_processes(process)
+    for member in network:
+        if member.is_compiled and member._live_runtime() is not runtime:
+            raise ProcessAlreadyCompiled(member)
     forget_sub_processes(network)
     return find_processes(process)
 

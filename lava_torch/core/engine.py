@@ -28,10 +28,12 @@ class Runtime(Protocol):
     ----------
     is_running : whether a run is on.
     is_stopped : whether `stop()` was called, or the network stopped for another reason.
+    connections : `connections_made()` when its network was last compared with the Processes.
     """
 
     is_running: bool
     is_stopped: bool
+    connections: int
 
     def start(self, run_condition: AbstractRunCondition, rhythm: Rhythm | None = None) -> None:
         """Run, and return when the condition is met or, if it is not blocking, at once.
@@ -75,13 +77,17 @@ class Engine(Protocol):
     ) -> Runtime:
         """Make the runtime of an executable."""
 
+    def extend(self, process: AbstractProcess, runtime: Runtime) -> bool:
+        """Take what was connected to the network of `runtime`, seen from `process`, into it, and
+        mark all Processes; what was there keeps its state. Whether anything was."""
+
 
 _registered: list[Engine] = []
 
 
 def register_engine(engine: Engine) -> None:
     """Make `engine` the one that Processes use; TypeError if it lacks a method of Engine."""
-    for method in ("compile", "create_runtime"):
+    for method in ("compile", "create_runtime", "extend"):
         if not callable(getattr(engine, method, None)):
             raise TypeError(f"An engine needs a method {method}(); got {engine!r}.")
     _registered[:] = [engine]

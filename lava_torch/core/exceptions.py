@@ -119,7 +119,7 @@ class ProcessAlreadyCompiled(Exception):
 
 
 class CompiledConnectionError(ProcessAlreadyCompiled):
-    """A port of a compiled network is connected to something new."""
+    """Two networks that stand are connected, or one that was compiled but does not run yet."""
 
     def __init__(self, message: str):
         Exception.__init__(self, message)

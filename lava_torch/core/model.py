@@ -26,12 +26,15 @@ class AbstractProcessModel:
     implements_protocol : the AbstractSyncProtocol class, set by `@implements`.
     required_resources : resource classes, or lists of them of which one is needed (`@requires`).
     tags : words that a run config can ask for (`@tag`).
+    stands_for : of a numpy model of the library, the compiled model that runs where it is selected;
+        a subclass stands for itself.
     """
 
     implements_process: ClassVar[type[AbstractProcess] | None] = None
     implements_protocol: ClassVar[type[AbstractSyncProtocol] | None] = None
     required_resources: ClassVar[list[type[AbstractResource] | list[type[AbstractResource]]]] = []
     tags: ClassVar[list[str]] = []
+    stands_for: ClassVar[type[AbstractProcessModel]]
 
 
 class AbstractSubProcessModel(AbstractProcessModel, ABC):

@@ -203,7 +203,12 @@ def port_id(port: PortNode) -> str:
     """`<process id>_<port name>`; PortOwnerError if the port belongs to no Process."""
     if port.process is None:
         raise PortOwnerError(f"{port.kind_text} belongs to no Process yet, so it has no id.")
-    return f"{port.process.id}_{port.name}"
+    return create_port_id(port.process.id, port.name)
+
+
+def create_port_id(proc_id: int, port_name: str) -> str:
+    """The id of a port: `<process id>_<port name>`."""
+    return f"{proc_id}_{port_name}"
 
 
 def to_list(ports: Any) -> list[Any]:
@@ -216,7 +221,7 @@ def _join(
 ) -> None:
     configs = one_each(configs, len(edges))
     for index, (source, target) in enumerate(edges):
-        _check_not_compiled(source, target)
+        _check_one_network(source, target)
         if target in source.out_connections or (source, target) in edges[:index]:
             raise DuplicateConnectionError(
                 f"'{source.label}' and '{target.label}' are connected already."
@@ -231,17 +236,29 @@ def _join(
         if config is not None:
             source.connection_configs[target] = config
             target.connection_configs[source] = config
+    _made[0] += len(edges)
 
 
-def _check_not_compiled(source: PortNode, target: PortNode) -> None:
-    """A connection that is made later would be no part of the compiled network."""
-    for port in (source, target):
-        if getattr(port.process, "is_compiled", False):
-            raise CompiledConnectionError(
-                f"Cannot connect '{source.label}' to '{target.label}': the network of "
-                f"'{port.process.name}' is compiled. Connect before the first run, or stop() it "
-                f"first."
-            )
+_made = [0]
+
+
+def connections_made() -> int:
+    """How many connections were made so far: where it is the same, so are all networks."""
+    return _made[0]
+
+
+def _check_one_network(source: PortNode, target: PortNode) -> None:
+    """What is connected to a network that runs joins it at its next run; but two that stand cannot
+    become one, and one that is compiled only, as an executable, is as it is."""
+    compiled = [p.process for p in (source, target) if getattr(p.process, "is_compiled", False)]
+    runtimes = {id(process._live_runtime()) for process in compiled}
+    executables = [process for process in compiled if process._live_runtime() is None]
+    if len(runtimes) > 1 or executables:
+        process = (executables or compiled)[0]
+        raise CompiledConnectionError(
+            f"Cannot connect '{source.label}' to '{target.label}': the network of "
+            f"'{process.name}' is compiled. Connect before that, or stop() it first."
+        )
 
 
 def one_each(

@@ -12,13 +12,20 @@ from typing import Any
 
 from lava_torch.core.checkpoints import Path, get_checkpoints
 from lava_torch.core.collection import Collection
-from lava_torch.core.compilation import fresh_network, undo_on_error
+from lava_torch.core.compilation import (
+    extended_network,
+    fresh_network,
+    runtime_of_network,
+    track_sub_processes,
+    undo_on_error,
+)
 from lava_torch.core.engine import Runtime, get_engine
 from lava_torch.core.log_config import LogConfig, make_logger
 from lava_torch.core.making import note_part, noting_parts
 from lava_torch.core.member import MemberOwner
 from lava_torch.core.model import AbstractProcessModel, is_sub_process_model
 from lava_torch.core.parameters import ProcessParameters
+from lava_torch.core.port_base import connections_made
 from lava_torch.core.ports import InPort, OutPort, RefPort, VarPort
 from lava_torch.core.process_graph import find_processes, with_sub_processes
 from lava_torch.core.run_conditions import AbstractRunCondition, RunContinuous, RunSteps
@@ -188,8 +195,10 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
     ) -> None:
         """Run this Process and all that are connected with it, or go on after a run or a pause.
 
-        The first run compiles the network. After `stop()` the next run compiles it afresh, from its
-        initial values, with the `run_cfg` given then or else the last one.
+        The first run compiles the network. What is connected to it later joins it at the next run:
+        its models are made then, and all others keep their state. After `stop()` the next run
+        compiles the network afresh, from its initial values, with the `run_cfg` given then or else
+        the last one.
 
         Parameters
         ----------
@@ -217,10 +226,12 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
         rhythm = None
         if checkpoint_every is not None or checkpoint is not None:
             rhythm = get_checkpoints().rhythm(self, checkpoint_every, checkpoint)
-        if self._live_runtime() is None:
+        if (runtime := runtime_of_network(self)) is None:
             last_cfg, last_config = self._setup or (None, None)
             config = last_config if compile_config is None else compile_config
             self.create_runtime(run_cfg or last_cfg, compile_config=config)
+        elif runtime.connections != connections_made() and not runtime.is_running:
+            self._extend(runtime)
         if not (isinstance(condition, RunSteps) and condition.num_steps == 0):
             self._network_runtime.start(condition, *([] if rhythm is None else [rhythm]))
 
@@ -265,6 +276,17 @@ class AbstractProcess(MemberOwner, metaclass=ProcessPostInitCaller):
             )
         for process in with_sub_processes(find_processes(self)):
             process._join(runtime, is_caller=process is self)
+
+    def _extend(self, runtime: Runtime) -> None:
+        """Let what was connected to the network join it."""
+        network = extended_network(self, runtime)
+        callers = [p for p in with_sub_processes(network) if p._runtime is runtime]
+        setup = next(p._setup for p in network if p._live_runtime() is runtime)
+        if track_sub_processes(network, lambda: get_engine().extend(self, runtime)):
+            for process in with_sub_processes(find_processes(self)):
+                process._join(runtime, is_caller=process is self or process in callers)
+                process._setup = setup
+        runtime.connections = connections_made()
 
     def save(self, path: Path) -> None:
         """Save all Processes that this one is connected with in a file, and their state.

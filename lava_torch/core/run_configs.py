@@ -168,12 +168,35 @@ class AbstractLoihiRunCfg(RunConfig):
         )
 
 
-class Loihi1SimCfg(AbstractLoihiRunCfg):
+class AbstractLoihiSimRunCfg(AbstractLoihiRunCfg):
+    __doc__ = AbstractLoihiRunCfg.__doc__
+
+
+class Loihi1SimCfg(AbstractLoihiSimRunCfg):
     __doc__ = AbstractLoihiRunCfg.__doc__
 
 
 class Loihi2SimCfg(Loihi1SimCfg):
     __doc__ = AbstractLoihiRunCfg.__doc__
+
+
+class AbstractLoihiHWRunCfg(AbstractLoihiRunCfg):
+    """For Loihi chips: scripts that choose between chip and simulation can name it, but making one
+    raises UnsupportedModelError, a NotImplementedError."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise UnsupportedModelError(
+            f"{type(self).__name__} is for Loihi chips, which lava_torch does not run on. "
+            "Loihi2SimCfg(select_tag='fixed_pt') simulates their arithmetic."
+        )
+
+
+class Loihi1HwCfg(AbstractLoihiHWRunCfg):
+    __doc__ = AbstractLoihiHWRunCfg.__doc__
+
+
+class Loihi2HwCfg(AbstractLoihiHWRunCfg):
+    __doc__ = AbstractLoihiHWRunCfg.__doc__
 
 
 def _named(process: AbstractProcess) -> str:

@@ -4,6 +4,7 @@ from lava_torch.learning.errors import RuleError
 from lava_torch.learning.graded import GradedSpikeCfg
 from lava_torch.learning.grammar import parse
 from lava_torch.learning.plan import Factor, Plan, Product, ProductSeries
+from lava_torch.learning.rounding import apply_mask, stochastic_round
 from lava_torch.learning.rules import (
     Loihi2FLearningRule,
     Loihi3FLearningRule,
@@ -23,6 +24,8 @@ __all__ = [
     "RewardModulatedSTDP",
     "RuleError",
     "STDPLoihi",
+    "apply_mask",
     "float_to_literal",
     "parse",
+    "stochastic_round",
 ]

@@ -230,7 +230,8 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
         """Called once, when the buffers exist."""
 
     def on_connected(self) -> None:
-        """Called once, when all models are bound and RefPorts can be read."""
+        """Called when all models are bound and RefPorts can be read; again when the Process was
+        connected to more."""
 
     def prepare(self) -> None:
         """Called once, before the first step."""
@@ -268,6 +269,11 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     def check_restored(self) -> None:
         """Raise VarValueError if compiled code would take an index that is not there from a Var;
         called when Vars were written without `check`, as a checkpoint does."""
+
+    def disconnect(self) -> None:
+        """Forget what sends to it and what it reads."""
+        self._senders.clear()
+        self._reads.clear()
 
     def connect_sender(self, port: str, sender: TorchProcessModel, out_port: str) -> None:
         self._senders.setdefault(port, []).append((sender, out_port))

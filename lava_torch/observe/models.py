@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,8 +22,8 @@ from lava_torch.observe.monitor import Monitor
 @implements(proc=Monitor, protocol=LoihiProtocol)
 @requires(CPU)
 class MonitorModel(TorchProcessModel):
-    """Writes row t - 1 of each record in step t. A record keeps the dtype of what it records: of
-    spikes, a byte each."""
+    """Writes row t - 1, modulo its length, of each record in step t. A record keeps the dtype of
+    what it records: of spikes, a byte each."""
 
     # Of messages on their way: it holds those of fixed point exactly.
     dtype = torch.float64
@@ -46,23 +48,39 @@ class MonitorModel(TorchProcessModel):
                 row = self.zeros(self.binding.in_shapes[port], self.incoming_dtype(port))
             rows = torch.zeros((probe["num_steps"], *row.shape), dtype=row.dtype, device=row.device)
             self._buffers[record] = rows
+        #: The steps before the first that is recorded.
+        self._before = int(self.time_step)
 
     def room(self, first: int) -> int | None:
-        ends = [probe["num_steps"] for probe in self.proc_params["probes"].values()]
+        ends = [self._before + probe["num_steps"] for probe in self.proc_params["probes"].values()]
         return max(min(ends) - first + 1, 0) if ends else None
 
     def begin_run(self, first: int, last: int) -> None:
         for probe in self.proc_params["probes"].values():
-            if last > probe["num_steps"]:
+            if last > self._before + probe["num_steps"]:
+                after = f" from step {self._before + 1} on" if self._before else ""
                 raise RuntimeError(
                     f"Monitor '{self.binding.name}' records {probe['num_steps']} steps of "
-                    f"'{probe['label']}', but the run would reach step {last}. Probe more "
+                    f"'{probe['label']}'{after}, but the run would reach step {last}. Probe more "
                     f"steps, or run fewer."
                 )
 
     def reset(self) -> None:
+        self._before = 0
         for record in self._of_port.values():
             self._buffers[record].zero_()
+
+    def get_var(self, name: str) -> np.ndarray:
+        # Step t is in row t - 1, counted from the first again behind the last.
+        rows = super().get_var(name)
+        return np.roll(rows, -(self._before % max(len(rows), 1)), axis=0)
+
+    def get_hidden(self) -> dict[str, Any]:
+        return {**super().get_hidden(), "before": self._before}
+
+    def set_hidden(self, state: Mapping[str, Any]) -> None:
+        super().set_hidden(state)
+        self._before = state["before"]
 
     def absorb(self, **inputs: Tensor) -> None:
         for port, message in inputs.items():
@@ -98,4 +116,5 @@ class MonitorModel(TorchProcessModel):
 
     def _write(self, record: str, row: Tensor) -> None:
         rows = self._buffers[record]
-        rows.index_copy_(0, (self.time_step - 1).reshape(1), row.detach().to(rows.dtype)[None])
+        at = ((self.time_step - 1) % len(rows)).reshape(1)
+        rows.index_copy_(0, at, row.detach().to(rows.dtype)[None])

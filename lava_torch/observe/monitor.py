@@ -34,13 +34,13 @@ class Monitor(AbstractProcess):
         self.data: dict[str, dict[str, np.ndarray]] = {}
 
     def probe(self, target: Var | OutPort, num_steps: int) -> None:
-        """Record `target` for `num_steps` steps. Call it before the network is compiled.
+        """Record `target` for `num_steps` steps, from the first run after this on.
 
         Raises
         ------
         TypeError : `target` is neither a Var nor an OutPort, or `num_steps` not a whole number.
         ValueError : `num_steps` is negative, or the target (or one of its name) is probed already.
-        RuntimeError : the network is compiled already.
+        RuntimeError : the Monitor has recorded already: make another one.
 
         A run past `num_steps` steps is refused with a RuntimeError before it starts.
         """
@@ -52,10 +52,10 @@ class Monitor(AbstractProcess):
         steps = operator.index(num_steps)
         if steps < 0:
             raise ValueError(f"Monitor '{self.name}': num_steps must not be negative; got {steps}.")
-        if self.is_compiled or getattr(target.process, "is_compiled", False):
+        if self.is_compiled:
             raise RuntimeError(
-                f"Monitor '{self.name}' cannot probe '{target.label}': the network is compiled. "
-                f"Probe before the first run, or stop() the network first."
+                f"Monitor '{self.name}' cannot probe '{target.label}' as well: its network is "
+                "compiled. Make another Monitor, or stop() the network first."
             )
         probes = self.proc_params["probes"]
         if any(probed is target for probed in self._targets.values()):
@@ -97,7 +97,8 @@ class Monitor(AbstractProcess):
         """What was recorded: `{process name: {Var or OutPort name: float64 array}}`.
 
         Each array has shape (num_steps, *target.shape), or (num_steps, batch_size, *target.shape)
-        in a batched run; row t - 1 belongs to step t, and rows not reached are 0. Of a sparse Var
+        in a batched run; row t - 1 belongs to step t (counted from the first that is recorded),
+        and rows not reached are 0. Of a sparse Var
         the stored values are recorded, (num_steps, synapses), by presynaptic neuron.
 
         Raises RuntimeError after `stop()`, and while a run is on.

@@ -190,7 +190,7 @@ class TensorBoardLogger:
             below 1; `index` out of range; the same tag and kind again. An `item` that the batch
             does not have is refused when the network is compiled.
         VarNotSharableError : the Var is not shareable.
-        RuntimeError : the network is compiled already, or the logger is closed.
+        RuntimeError : the logger is closed.
         """
         self._check_open()
         _check_target(target)
@@ -343,11 +343,6 @@ def _check_target(target: Var | OutPort) -> None:
         raise TypeError(f"Var '{target.label}' holds a str, which cannot be probed.")
     if _size(target) == 0:
         raise ValueError(f"'{target.label}' of shape {target.shape} has no elements to probe.")
-    if target.process.is_compiled:
-        raise RuntimeError(
-            f"'{target.label}' cannot be probed: its network is compiled. Probe before the first "
-            f"run, or stop() the network first."
-        )
 
 
 def _size(target: Var | OutPort) -> int:

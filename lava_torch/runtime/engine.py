@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lava_torch.compiler import Network, compile
+from lava_torch.compiler.extend import extend
 from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
@@ -36,8 +37,8 @@ class TorchEngine:
         """
         size = _channel_size(process, compile_config or {})
         network = compile(process, run_cfg)
-        for channel in network.hosting.channels() if network.hosting else ():
-            channel.capacity = size
+        if network.hosting:
+            network.hosting.set_capacity(size)
         make_stepper(network, run_cfg.stepper)
         mark(network)
         return Executable(network, run_cfg)
@@ -64,6 +65,15 @@ class TorchEngine:
         runtime = Runtime(network, stepper)
         mark(network)
         return runtime
+
+    def extend(self, process: AbstractProcess, runtime: Runtime) -> bool:
+        """Take what was connected to the network of `runtime` into it; whether anything was.
+        Raises as `compile`."""
+        before = runtime.network
+        network = extend(before, process, runtime.adopt)
+        if network is not before:
+            mark(network)
+        return network is not before
 
 
 def _channel_size(process: AbstractProcess, config: Mapping[str, Any]) -> int:

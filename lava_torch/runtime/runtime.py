@@ -8,6 +8,7 @@ from typing import Any
 
 from lava_torch.compiler.network import Network
 from lava_torch.core.checkpoints import Rhythm
+from lava_torch.core.port_base import connections_made
 from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
 from lava_torch.core.variable import Var
 from lava_torch.model.errors import VarIndexError
@@ -29,13 +30,15 @@ class Runtime:
 
     Attributes
     ----------
-    network : the Network that is run.
+    network : the Network that is run; another one after its Processes were connected to more.
+    connections : `connections_made()` when the network was last compared with the Processes.
     is_stopped : whether `stop()` was called.
     """
 
     def __init__(self, network: Network, stepper: str = "auto") -> None:
-        self.network = network
-        self.stepper = make_stepper(network, stepper)
+        self._stepper_name = stepper
+        self.connections = connections_made()
+        self.adopt(network)
         self.is_stopped = False
         self._control = Control()
         self._gate = threading.Condition()  # held to begin or end a run, by any thread
@@ -43,6 +46,11 @@ class Runtime:
         self._thread: threading.Thread | None = None
         self._runner: int | None = None  # the thread that a blocking run is on
         self._failure: BaseException | None = None
+
+    def adopt(self, network: Network) -> None:
+        """Run this network from now on; CompileError if the stepper cannot."""
+        self.stepper = make_stepper(network, self._stepper_name)
+        self.network = network
 
     @property
     def is_running(self) -> bool:

@@ -22,6 +22,7 @@ from lava_torch.core import (
     register_engine,
     with_sub_processes,
 )
+from lava_torch.core.port_base import connections_made
 
 
 class Node(AbstractProcess):
@@ -57,6 +58,7 @@ class FakeRuntime:
         self.values = {}
         self.is_running = False
         self.is_stopped = False
+        self.connections = connections_made()
 
     def start(self, run_condition):
         self.calls.append(("start", run_condition))
@@ -88,6 +90,7 @@ class FakeEngine:
     def __init__(self):
         self.compiled = []
         self.runtimes = []
+        self.extended = []
         self.fail_compile = self.fail_runtime = None
 
     def compile(self, process, run_cfg, compile_config):
@@ -107,6 +110,12 @@ class FakeEngine:
             raise self.fail_runtime
         self.runtimes.append(FakeRuntime())
         return self.runtimes[-1]
+
+    def extend(self, process, runtime):
+        self.extended.append((process, runtime))
+        for member in find_processes(process):
+            member._set_compiled(NodeModel)
+        return True
 
 
 @pytest.fixture(autouse=True)

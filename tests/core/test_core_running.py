@@ -185,17 +185,77 @@ class TestCompile:
                 again(config)
         assert len(fake_engine.compiled) == 1
 
-    def test_a_compiled_process_in_a_new_network_is_refused(self, fake_engine, pair, node, config):
+    def test_an_executable_cannot_be_connected_to_more(self, fake_engine, pair, node, config):
         p, q = pair
-        p.run(RunSteps(1), config)
+        p.compile(config)
         new = node()
         with pytest.raises(ProcessAlreadyCompiled, match="'q.out' to .*'q' is compiled.*stop"):
             q.out.connect(new.inp)
         assert not q.out.out_connections and not new.inp.in_connections
+        p.create_runtime(config, ["executable"])
         p.stop()
         q.out.connect(new.inp)
         new.run(RunSteps(1), config)
 
+
+class TestConnectedLater:
+    @pytest.mark.parametrize("caller", ["old", "new"])
+    def test_it_joins_the_network(self, fake_engine, pair, node, config, caller):
+        p, q = pair
+        p.run(RunSteps(1), config)
+        new = node()
+        q.out.connect(new.inp)
+        caller = p if caller == "old" else new
+        for _ in range(2):
+            caller.run(RunSteps(1))
+        assert fake_engine.extended == [(caller, p.runtime)]
+        assert new.runtime is q.runtime is p.runtime is fake_engine.runtimes[0]
+        assert len(fake_engine.compiled) == 1 and new.is_compiled
+        assert fake_engine.runtimes[0].calls.count("stop") == 0
+        new.stop()
+        assert not p.is_compiled
+
+    def test_a_failure_leaves_the_network_as_it_was(self, fake_engine, pair, node, config):
+        p, q = pair
+        p.run(RunSteps(1), config)
+        new = node()
+        q.out.connect(new.inp)
+        fake_engine.extend = None
+        for _ in range(2):
+            with pytest.raises(TypeError):
+                p.run(RunSteps(1))
+            assert p.is_compiled and not new.is_compiled
+        del fake_engine.extend
+        p.run(RunSteps(1))
+        assert new.runtime is p.runtime
+
+    def test_two_networks_that_stand_stay_two(self, fake_engine, pair, node, config):
+        (p, _), other = pair, node(name="other")
+        p.run(RunSteps(1), config)
+        other.run(RunSteps(1), config)
+        with pytest.raises(ProcessAlreadyCompiled, match="'other.out' to 'p.inp'.*compiled"):
+            other.out.connect(p.inp)
+        between = node(name="between")
+        other.out.connect(between.inp)
+        between.out.connect(p.inp)
+        with pytest.raises(ProcessAlreadyCompiled, match="'(p|q|other)' .Node. is compiled"):
+            p.run(RunSteps(1))
+        other.stop()
+        p.run(RunSteps(1))
+        assert other.runtime is p.runtime
+
+    def test_a_run_that_is_on_is_not_changed(self, fake_engine, pair, node, config):
+        p, q = pair
+        p.run(RunContinuous(), config)
+        q.out.connect(node().inp)
+        p.run(RunSteps(1))
+        assert not fake_engine.extended
+        p.pause()
+        p.run(RunSteps(1))
+        assert len(fake_engine.extended) == 1
+
+
+class TestCompileErrors:
     def test_it_needs_a_run_config(self, fake_engine, pair):
         with pytest.raises(ValueError, match="needs a run config"):
             pair[0].compile(None)

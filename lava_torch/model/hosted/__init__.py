@@ -6,6 +6,11 @@ from lava_torch.model.hosted.models import (
     PyLoihiModelToPyAsyncModel,
     PyLoihiProcessModel,
 )
+from lava_torch.model.hosted.neuron import (
+    LearningNeuronModel,
+    LearningNeuronModelFixed,
+    LearningNeuronModelFloat,
+)
 from lava_torch.model.hosted.ports import (
     AbstractPyPort,
     PyInPort,
@@ -29,6 +34,9 @@ __all__ = [
     "AbstractPyPort",
     "AbstractPyProcessModel",
     "LavaPyType",
+    "LearningNeuronModel",
+    "LearningNeuronModelFixed",
+    "LearningNeuronModelFloat",
     "PyAsyncProcessModel",
     "PyInPort",
     "PyInPortScalarDense",

@@ -11,6 +11,7 @@ import torch
 
 from lava_torch.core.exceptions import ModelSelectionError
 from lava_torch.core.parameters import ProcessParameters
+from lava_torch.kernels.spike import CSR
 from lava_torch.model.errors import VarInitError, VarValueError
 from lava_torch.model.hosted.models import AbstractPyProcessModel, PyAsyncProcessModel
 from lava_torch.model.hosted.ports import AbstractPyPort, PyInPort, PyOutPort, PyRefPort
@@ -79,7 +80,7 @@ class HostedModel(TorchProcessModel):
         extra = sorted(
             name
             for name in self.declared.keys() - members
-            if not _is_kind(self.declared[name], "PyVarPort")
+            if not (self.declared[name].optional or _is_kind(self.declared[name], "PyVarPort"))
         )
         if extra:
             raise self._mismatch(
@@ -101,6 +102,8 @@ class HostedModel(TorchProcessModel):
 
     def _first_value(self, name: str, init: Any, shape: tuple[int, ...]) -> Any:
         declared = self.declared[name]
+        if isinstance(init, CSR):
+            init = init.to_scipy()
         if declared.cls is not np.ndarray:
             return init
         if scipy.sparse.issparse(init):
@@ -108,7 +111,7 @@ class HostedModel(TorchProcessModel):
         array = np.zeros(shape, declared.d_type)
         try:
             array[...] = init
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise VarInitError(
                 f"{self.label(name)} of shape {shape} and dtype {array.dtype} cannot hold its init "
                 f"of shape {np.shape(init)}: {error}."

@@ -116,6 +116,9 @@ class PyAsyncProcessModel(AbstractPyProcessModel):
         self, proc_params: ProcessParameters | None = None, loglevel: int = logging.WARNING
     ) -> None:
         super().__init__(proc_params, loglevel)
+        self._begin()
+
+    def _begin(self) -> None:
         self.num_steps = 0
         self._req_pause = False
         self._req_stop = False
@@ -148,8 +151,9 @@ def PyLoihiModelToPyAsyncModel(model_class: type[PyLoihiProcessModel]) -> type[P
         raise TypeError(f"A PyLoihiProcessModel class is needed; got {model_class!r}.")
 
     def __init__(self: Any, proc_params: ProcessParameters | None = None) -> None:
-        PyAsyncProcessModel.__init__(self, proc_params)
+        # Not the constructor of PyAsyncProcessModel, whose super() is `model_class` here.
         model_class.__init__(self, proc_params)
+        self._begin()
 
     def run_async(self: Any) -> None:
         for _ in range(self.num_steps):

@@ -21,16 +21,19 @@ class LavaPyType:
         PyInPort.VEC_DENSE.
     d_type : dtype of the array, or of the messages that an OutPort sends.
     precision : number of bits, for the reader: it has no effect.
+    optional : whether the Process may lack a Var or port of the name.
     """
 
     cls: type
     d_type: Any = None
     precision: int | None = None
+    optional: bool = False
 
 
 def declarations(model_class: type) -> dict[str, LavaPyType]:
-    """The declarations of a model class and its bases, by name."""
+    """The declarations of a model class and its bases, by name; a subclass that gives a name
+    another value takes the declaration back."""
     found: dict[str, LavaPyType] = {}
     for kind in reversed(model_class.__mro__):
         found |= {n: value for n, value in vars(kind).items() if isinstance(value, LavaPyType)}
-    return found
+    return {n: value for n, value in found.items() if getattr(model_class, n) is value}

@@ -82,12 +82,14 @@ class CompiledStages(ABC):
     def after_write(self) -> None:
         """A Var was written within a step."""
 
-    def _as_array(self, key: Key, message: Tensor) -> np.ndarray:
+    def _dtype(self, key: Key) -> type:
         model = self.network.models[key[0]]
-        dtype = np.float64 if model.compute_dtype.is_floating_point else np.int32
-        # A copy even of what has that dtype: the models write to what they sent.
-        array = np.array(message.detach().cpu().numpy(), dtype)
-        return array.reshape(model.binding.out_shapes[key[1]])
+        return np.float64 if model.compute_dtype.is_floating_point else np.int32
+
+
+def as_memory(tensor: Tensor) -> np.ndarray | Tensor:
+    """The memory of a tensor as an array, which costs less to touch; a GPU's as the tensor."""
+    return tensor.numpy() if tensor.device.type == "cpu" else tensor
 
 
 def compiled_stages(network: Network, stages: tuple[Stage, ...]) -> CompiledStages:
@@ -128,7 +130,10 @@ class EagerStages(CompiledStages):
 
     def sent(self, key: Key) -> np.ndarray | None:
         message = self._messages.get(key)
-        return None if message is None else self._as_array(key, message)
+        if message is None:
+            return None
+        # A copy even of what has that dtype: the models write to what they sent.
+        return np.array(message.detach().cpu().numpy(), self._dtype(key))
 
     def learn(self) -> None:
         self.network._phase(self.network._learners, "learn", "learning", True)
@@ -186,7 +191,12 @@ class PlannedStages(CompiledStages):
             self._places(),
         )
         self._plan = plan = make_plan(network, excerpt)
-        self._clock = clock
+        self._time = as_memory(clock)
+        shapes = {key: network.models[key[0]].binding.out_shapes[key[1]] for key in plan.kept}
+        self._sent = {
+            key: (as_memory(kept.view(shapes[key])), self._dtype(key))
+            for key, kept in plan.kept.items()
+        }
         rows = [[o for o in plan.rows if o.stage == s] for s in range(len(self.stages))]
         self._runs = [_runner(network, clock, owned) for owned in rows]
         self._learn, self._manage = (
@@ -213,7 +223,7 @@ class PlannedStages(CompiledStages):
         return places | {(name, "manage"): MANAGEMENT for name in self.network._managers}
 
     def begin(self) -> None:
-        self._clock.add_(1)
+        self._time += 1
 
     def put(self, key: Key, message: np.ndarray) -> None:
         if key in self._arrays:
@@ -225,7 +235,10 @@ class PlannedStages(CompiledStages):
         self._runs[stage].run()
 
     def sent(self, key: Key) -> np.ndarray | None:
-        return self._as_array(key, self._plan.kept[key]) if key in self._plan.kept else None
+        if key not in self._sent:
+            return None
+        kept, dtype = self._sent[key]
+        return np.array(kept if isinstance(kept, np.ndarray) else kept.cpu().numpy(), dtype)
 
     def learn(self) -> None:
         self._learn.run()
@@ -237,7 +250,7 @@ class PlannedStages(CompiledStages):
         """The rows wrote to the buffers."""
 
     def drop(self) -> None:
-        self._clock.sub_(1)
+        self._time -= 1
 
     def before_read(self) -> None:
         self._after.run()

@@ -22,7 +22,7 @@ from lava_torch.runtime.control import Control
 from lava_torch.runtime.crew import Call, Crew, Place
 from lava_torch.runtime.free import FreeRunners
 from lava_torch.runtime.steppers.base import Stepper
-from lava_torch.runtime.steppers.crossing import compiled_stages
+from lava_torch.runtime.steppers.crossing import as_memory, compiled_stages
 
 
 class HostedStepper(Stepper):
@@ -78,7 +78,7 @@ class HostedStepper(Stepper):
         for model in self._models:
             model.refresh()
         self._crew = Crew(self._free.turn)
-        self._clock = self.network.clock.time_step
+        self._clock = as_memory(self.network.clock.time_step)
         self._time_step = int(self._clock)
         try:
             if compiled is not None:
@@ -125,7 +125,7 @@ class HostedStepper(Stepper):
 
     def _end(self) -> None:
         if self._compiled is None:
-            self._clock.fill_(self._time_step)
+            self._clock[...] = self._time_step
         else:
             self._compiled.end()
 
@@ -188,7 +188,7 @@ class HostedStepper(Stepper):
 
     def _asked_to_end(self) -> bool:
         """Whether a model asks to pause or to stop; asked once."""
-        ending = [m.hosted for m in self._models if _ends(m)]
+        ending = [i for i in self._instances if i._req_pause or i._req_stop]
         for instance in ending:
             self.stop_asked |= bool(instance._req_stop and not instance._req_pause)
             instance._req_pause = instance._req_stop = False
