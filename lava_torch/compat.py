@@ -57,7 +57,7 @@ TABLE: dict[str, dict[str, str]] = {
         "runtime_services.channel_broker.channel_broker runtime_services.enums "
         "runtime_services.interfaces runtime_services.runtime_service",
     ),
-    "lava.magma.compiler.compiler": {NOT_YET: "Compiler"},
+    "lava.magma.compiler.compiler": {_CORE: "Compiler"},
     "lava.magma.compiler.compiler_graphs": {
         _CORE: "find_processes",
         NOT_YET: "ProcMap ProcGroup ProcessModelTypes NodeAnnotation annotate_folded_view "

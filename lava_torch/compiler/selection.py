@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -42,14 +43,20 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
 
     Those in the class's own module come first, in order of definition; then those in the other
     modules of its folder, in alphabetical order. Modules of its package are imported for that;
-    beside a script, only modules that it has imported, and those with "model" in their names.
+    beside a script, only modules that it has imported, and those with "model" in their names. One
+    that needs a package which is not there is left out with a warning, or if no model is found,
+    its ImportError is raised.
     """
     found: list[ModelClass] = []
-    for module in _modules(process_class):
+    broken: list[ImportError] = []
+    for module in _modules(process_class, broken):
         for value in list(vars(module).values()):
             if _implements(value, process_class, module) and value not in found:
                 found.append(value)
-    return found or [m for m in _subclasses(AbstractProcessModel) if _is_for(m, process_class)]
+    found = found or [m for m in _subclasses(AbstractProcessModel) if _is_for(m, process_class)]
+    if broken and not found:
+        raise broken[0]
+    return found
 
 
 def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
@@ -73,7 +80,7 @@ def _subclasses(cls: type) -> Iterator[ModelClass]:
         yield from _subclasses(sub)
 
 
-def _modules(process_class: type) -> Iterator[ModuleType]:
+def _modules(process_class: type, broken: list[ImportError]) -> Iterator[ModuleType]:
     home = sys.modules.get(process_class.__module__)
     if home is None:
         return
@@ -86,15 +93,33 @@ def _modules(process_class: type) -> Iterator[ModuleType]:
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
         full = f"{package}.{name}" if package else name
         if full != home.__name__ and _may_import(full, package, folder):
-            yield _imported(full, process_class)
+            module = _imported(full, process_class)
+            if isinstance(module, ImportError):
+                broken.append(module)
+            else:
+                yield module
 
 
-def _imported(full: str, process_class: type) -> ModuleType:
+#: Modules that could not be imported: each is tried, and warned of, once.
+_broken: dict[str, ImportError] = {}
+
+
+def _imported(full: str, process_class: type) -> ModuleType | ImportError:
+    if full in _broken and full not in sys.modules:
+        return _broken[full]
     try:
         return importlib.import_module(full)
     except Exception as error:
         error.add_note(f"Module '{full}' was imported to look for models of {process_class}.")
-        raise
+        if not isinstance(error, ImportError):
+            raise
+        warnings.warn(
+            f"Module '{full}', beside that of {process_class.__name__}, cannot be imported: "
+            f"{error}. If it has models, they are not candidates.",
+            stacklevel=2,
+        )
+        _broken[full] = error
+        return error
 
 
 def _may_import(full: str, package: str, folder: Path) -> bool:

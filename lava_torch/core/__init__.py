@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lava_torch.core.collection import Collection
+from lava_torch.core.compiler import Compiler
 from lava_torch.core.connection_config import (
     ConnectionConfig,
     SpikeIOInterface,
@@ -129,6 +130,7 @@ __all__ = [
     "AsyncProtocol",
     "CPU",
     "Collection",
+    "Compiler",
     "CompiledConnectionError",
     "ConcatIndexError",
     "ConcatPort",

@@ -33,14 +33,15 @@ def save(
 
     Parameters
     ----------
-    processes : a Process, or a list of them, in one network or several.
+    processes : a Process, or a list of them, in one network or several; an empty list for the
+        executable alone.
     filename : of the file; ".pickle" is added to a name without a dot.
     executable : what `compile` of one of them returned.
 
     Raises
     ------
     TypeError : an argument of another type.
-    ValueError : no Processes; an executable of other Processes.
+    ValueError : neither Processes nor an executable; an executable of other Processes.
     CheckpointError (a ValueError) : something that cannot be saved.
     RuntimeError : the executable's network is running.
     """
@@ -52,14 +53,22 @@ def save(
         raise TypeError(f"save() needs a str as filename; got {filename!r}.")
     if not isinstance(executable, Executable | None):
         raise TypeError(f"save() needs what compile() returns as executable; got {executable!r}.")
-    if not given:
-        raise ValueError("save() needs one Process or more; got an empty list.")
+    if not given and executable is None:
+        raise ValueError("save() needs one Process or more, or an executable; got an empty list.")
     path = Path(filename if "." in Path(filename).name else f"{filename}.pickle")
     network = None if executable is None else executable.network
-    compiled = given[0] if network is None else _compiled(given, network)
-    description = Description(given, setup_of(compiled, network))
+    compiled = given[0] if network is None else _compiled(given or _outermost(network), network)
+    description = Description(given or [compiled], setup_of(compiled, network))
+    if not given:
+        description.structure["roots"] = []
     form = Form(is_list=isinstance(processes, list), has_runtime=False, compiled=compiled)
     write(description, network, path, form)
+
+
+def _outermost(network: Network) -> list[AbstractProcess]:
+    """The Processes of a network that no other is made of."""
+    graph = network.graph
+    return [p for p in (*graph.containers, *graph.node_of) if p.parent_proc is None]
 
 
 def _compiled(processes: list[AbstractProcess], network: Network) -> AbstractProcess:

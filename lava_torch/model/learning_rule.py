@@ -66,9 +66,10 @@ class RuleModel(ConnectionModel):
 
     def on_connected(self) -> None:
         super().on_connected()
-        needed = {f"s_in_{trace}" for trace, _ in self.plan.traces if trace.startswith("y")}
-        needed = needed if self.three_factor else set()
-        if "y0" in self.plan.flags or any(t.startswith("y") for t, _ in self.plan.traces):
+        traces = {trace for trace, _ in self.plan.traces if trace.startswith("y")}
+        needed = {f"s_in_{trace}" for trace in traces} if self.three_factor else set()
+        # Of traces that are received, postsynaptic spikes change nothing.
+        if "y0" in self.plan.flags or (traces and not self.three_factor):
             needed.add("s_in_bap")
         missing = sorted(port for port in needed if not self.senders(port))
         if not missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import greenlet
 
@@ -15,6 +15,21 @@ class DeadlockError(RuntimeError):
     """Processes wait for what none of them will send."""
 
 
+#: The Process and the phase of a call.
+Place = tuple[str, str]
+
+
+class SeveralFailed(ExceptionGroup):
+    """More than one call raised: what each did, and where, in this order."""
+
+    failures: list[tuple[Place | None, Exception]]
+
+    def __new__(cls, failures: list[tuple[Place | None, Exception]]) -> SeveralFailed:
+        self = super().__new__(cls, "models raised", [error for _, error in failures])
+        self.failures = failures
+        return self
+
+
 class Call(Protocol):
     """Something to be done once in a phase."""
 
@@ -23,8 +38,8 @@ class Call(Protocol):
     #: Do it; it may wait (see `lava_torch.model.hosted.tasks`).
     run: Callable[[], None]
 
-    def failed(self) -> None:
-        """It raised: remember whose it was."""
+    def failed(self) -> Place | None:
+        """It raised: remember whose it was, and say it."""
 
     def waits_for(self) -> str:
         """What it needs to begin, in words."""
@@ -33,6 +48,9 @@ class Call(Protocol):
 class Crew:
     """Runs calls in tasks. One task does them one after another; where it has to wait, another one
     goes on with the rest. It belongs to the thread that uses it.
+
+    Where one raises, those that need nothing of it are still done, as they would have been had they
+    come first.
 
     `others` gives a turn to what runs beside the calls, and says whether that came to anything.
     """
@@ -44,20 +62,26 @@ class Crew:
         self._blocked: list[Call] = []
         self._done: list[Call] = []
         self._waiting: list[tuple[Task, Wait]] = []
+        self._failures: list[tuple[Place | None, Exception]] = []
+        self._ending = False
         self.switched = False
 
     def run(self, calls: Iterable[Call]) -> list[Call]:
         """Do all calls; return them in the order in which they were finished, in which they would
         have had to wait for each other less.
 
-        Raises DeadlockError if none of those that are left can go on, and what a call raises.
+        Raises DeadlockError if none of those that are left can go on, and what a call raises;
+        SeveralFailed if more than one does.
         """
         self._queue.extend(calls)
         self._done, self.switched = [], False
+        self._failures.clear()
         try:
             while self._queue or self._waiting or self._blocked:
-                if not (self._start() or self._resume() or self._others()):
+                if not (self._start() or self._resume() or self._go_beside()):
                     raise DeadlockError(self._description())
+            if self._failures:
+                self._raise()
         except BaseException:
             self._abandon()
             raise
@@ -67,6 +91,18 @@ class Crew:
         """Let go of the tasks."""
         while self._idle:
             self._idle.pop().end()
+
+    def _go_beside(self) -> bool:
+        if self._failures:
+            # What is left waits for those that failed.
+            self._raise()
+        return self._others()
+
+    def _raise(self) -> NoReturn:
+        failures = list(self._failures)
+        if len(failures) > 1:
+            raise SeveralFailed(failures)
+        raise failures[0][1]
 
     def _start(self) -> bool:
         """Begin with what is in the queue, in a task that does not wait."""
@@ -109,9 +145,11 @@ class Crew:
                     continue
                 try:
                     call.run()
-                except Exception:
-                    call.failed()
-                    raise
+                except Exception as error:
+                    if self._ending:
+                        raise
+                    self._failures.append((call.failed(), error))
+                    continue
                 self._done.append(call)
             me.parent.switch(None)
 
@@ -119,8 +157,10 @@ class Crew:
         waiting, self._waiting = self._waiting, []
         self._queue.clear()
         self._blocked.clear()
+        self._ending = True
         for task, _ in waiting:
             task.end()
+        self._ending = False
 
     def _description(self) -> str:
         what = [wait.what for _, wait in self._waiting]

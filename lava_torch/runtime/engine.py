@@ -23,6 +23,11 @@ class Executable:
     network: Network
     run_cfg: RunConfig
 
+    @property
+    def process_list(self) -> list[AbstractProcess]:
+        """The Processes that it runs, without those that are made of others."""
+        return list(self.network.graph.node_of)
+
 
 class TorchEngine:
     """Compiles Processes to a Network and runs it."""

@@ -14,6 +14,7 @@ from lava_torch.core.variable import Var
 from lava_torch.model.errors import VarIndexError
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.runtime.control import Control
+from lava_torch.runtime.crew import SeveralFailed
 from lava_torch.runtime.steppers import make_stepper
 
 log = logging.getLogger("lava_torch")
@@ -234,17 +235,21 @@ class Runtime:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> RuntimeError:
-        name, phase = self.network.position or ("?", "commit")
-        model = self._model_name(name) if name != "?" else ""
-        where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
+        failures = [(self.network.position, error)]
+        if isinstance(error, SeveralFailed):
+            failures = error.failures
+        texts = [self._described(place, failure) for place, failure in failures]
         return RuntimeError(
-            f"1 Exception(s) occurred: {where}time step {self.time_step + 1}: "
-            f"{type(error).__name__}: {str(error).rstrip('.')}. {self._state_after_failure}"
+            f"{len(failures)} Exception(s) occurred: {'; '.join(texts)}. "
+            f"{self._state_after_failure}"
         )
 
-    def _model_name(self, name: str) -> str:
-        model = self.network.models[name]
-        return getattr(model, "model_class", type(model)).__name__
+    def _described(self, place: tuple[str, str] | None, error: Exception) -> str:
+        name, phase = place or ("?", "commit")
+        model = self.network.graph.nodes[name].model_class.__name__ if name != "?" else ""
+        where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
+        what = f"{type(error).__name__}: {str(error).rstrip('.')}"
+        return f"{where}time step {self.time_step + 1}: {what}"
 
     @property
     def _state_after_failure(self) -> str:

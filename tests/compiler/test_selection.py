@@ -75,9 +75,16 @@ RUN = """
 """
 
 
-def run_script(folder, name: str) -> str:
+IMPORT = "import lava_torch as lt\nfrom things.process import Thing"
+
+
+def run_in(folder, name: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(folder / name)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+
+
+def run_script(folder, name: str) -> str:
+    done = run_in(folder, name)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -100,7 +107,7 @@ def test_models_in_a_package(tmp_path) -> None:
     write(package / "__init__.py", "")
     write(package / "process.py", PROCESS)
     write(package / "behaviour.py", MODEL.format(module="things.process"))
-    write(tmp_path / "main.py", "import lava_torch as lt\nfrom things.process import Thing", RUN)
+    write(tmp_path / "main.py", IMPORT, RUN)
     assert run_script(tmp_path, "main.py") == "3"
 
 
@@ -108,3 +115,28 @@ def test_process_and_model_in_one_script(tmp_path) -> None:
     model = MODEL.replace("from {module} import Thing", "")
     write(tmp_path / "main.py", PROCESS, model, RUN)
     assert run_script(tmp_path, "main.py") == "3"
+
+
+class TestNeighbourThatCannotBeImported:
+    @pytest.fixture
+    def package(self, tmp_path):
+        package = tmp_path / "things"
+        package.mkdir()
+        write(package / "__init__.py", "")
+        write(package / "process.py", PROCESS)
+        write(package / "broken.py", "import a_package_that_is_nowhere")
+        write(tmp_path / "main.py", IMPORT, RUN)
+        return package
+
+    def test_it_is_left_out_with_one_warning(self, package):
+        write(package / "models.py", MODEL.format(module="things.process"))
+        write(package.parent / "main.py", IMPORT, RUN, RUN)
+        done = run_in(package.parent, "main.py")
+        assert done.stdout.split() == ["3", "3"], done.stderr
+        assert done.stderr.count("Module 'things.broken', beside that of Thing, cannot be") == 1
+
+    def test_it_is_named_where_no_model_is_found(self, package):
+        done = run_in(package.parent, "main.py")
+        assert done.returncode == 1
+        assert "No module named 'a_package_that_is_nowhere'" in done.stderr
+        assert "Module 'things.broken' was imported to look for models of" in done.stderr

@@ -51,6 +51,23 @@ def test_processes_alone():
     processes[1].stop()
 
 
+def test_an_executable_alone():
+    lif = network("learning", "fixed_pt")
+    executable = lif.compile(CFG)
+    save([], "executable", executable)
+    processes, again = load("executable.pickle")
+    assert processes == []
+    names = sorted(process.name for process in again.process_list)
+    assert names == sorted(process.name for process in executable.process_list)
+    loaded = next(process for process in again.process_list if process.name == lif.name)
+    for process, runs in ((lif, executable), (loaded, again)):
+        process.create_runtime(CFG, runs)
+        process.run(lt.RunSteps(5))
+    assert_same(state_of(loaded), state_of(lif))
+    for process in (lif, loaded):
+        process.stop()
+
+
 def test_one_executable_of_several_networks():
     first, second = lt.LIF(shape=(2,), name="first"), lt.LIF(shape=(3,), name="second")
     executable = second.compile(CFG)

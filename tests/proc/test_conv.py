@@ -101,6 +101,7 @@ def test_vars(rng) -> None:
         weight=rng.integers(-9, 9, (4, 3, 2, 1)), input_shape=(9, 8, 2), padding=(1,), stride=2,
         dilation=(1, 2), groups=2, weight_exp=1, name="conv",
     )  # fmt: skip
+    assert (conv.padding.get(), conv.dilation.get()) == ((1, 1), (1, 2))  # as given, before
     conv.create_runtime(lt.Loihi2SimCfg(select_tag="fixed_pt"))
     held = {var.name: var.get() for var in conv.vars}
     want = {

@@ -54,6 +54,12 @@ class TestErrors:
         with pytest.raises(ValueError, match="'hebb'.*at \\['s_in_bap', 's_in_y1', 's_in_y2'\\]"):
             lt.compile(connection, lt.Loihi2SimCfg())
 
+    def test_three_factors_without_y0_need_no_spikes_back(self):
+        rule = lt.Loihi3FLearningRule(dw="u0*t*y2", dt="x0")
+        connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule=rule)
+        lt.io.source.RingBuffer(data=np.ones((2, 1))).s_out.connect(connection.s_in_y2)
+        lt.compile(connection, lt.Loihi2SimCfg())
+
     def test_two_factors_without_spikes_back(self):
         connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule=rule_of(EVENTS))
         with pytest.warns(UserWarning, match="connect the neurons' s_out to s_in_bap"):

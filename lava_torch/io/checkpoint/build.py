@@ -103,7 +103,7 @@ class Topology:
         self.nodes = [ProcessNode(node, decoder) for node in nodes]
         roots = expect(structure["roots"], list, "the roots")
         self.roots = [decoder.number(number) for number in roots]
-        if not self.roots:
+        if not self.roots and structure["state"] is None:
             raise CheckpointError("no Process was saved")
         self.aliases = [
             tuple(_checked_end(end, decoder) for end in expect(alias, list, "an alias", 2))

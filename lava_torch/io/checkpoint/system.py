@@ -32,7 +32,7 @@ class System:
 
     Attributes
     ----------
-    process : the Process that was saved; `roots`: all that were.
+    process : the Process that was saved, or that stands for what was; `roots`: all that were.
     processes : every Process by name, those of a name that was there before numbered.
     run_cfg : the run config that it ran under, or None.
     time_step : how many steps it had run.
@@ -186,11 +186,11 @@ class _System:
             for process in processes:
                 process._setup = (run_cfg, config)
         executable = None
+        compiled = self.topology.made(self.compiled)
         if self.state is not None:
-            compiled = self.topology.made(self.compiled)
             executable = self._start(compiled, run_cfg, config, processes)
         return System(
-            process=roots[0],
+            process=roots[0] if roots else compiled,
             roots=roots,
             processes=_by_name(processes),
             run_cfg=run_cfg,

@@ -16,7 +16,7 @@ from lava_torch.core.sync import Phase
 from lava_torch.model.hosted import PyLoihiProcessModel
 from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.runtime.control import Control, interrupts_deferred
-from lava_torch.runtime.crew import Call, Crew
+from lava_torch.runtime.crew import Call, Crew, Place
 from lava_torch.runtime.free import FreeRunners
 from lava_torch.runtime.steppers.base import Stepper
 from lava_torch.runtime.steppers.crossing import as_memory, compiled_stages
@@ -265,8 +265,9 @@ class _Method:
         self._call()
         self.model.server.open()
 
-    def failed(self) -> None:
-        self.network._place[0] = (self.model.binding.name, self.phase)
+    def failed(self) -> Place:
+        self.network._place[0] = place = (self.model.binding.name, self.phase)
+        return place
 
     def waits_for(self) -> str:
         return "nothing"
@@ -316,8 +317,9 @@ class _StageCall:
         for key in self._delivers:
             stepper._crossing.deliver(key)
 
-    def failed(self) -> None:
-        """The compiled models say whose it was."""
+    def failed(self) -> Place | None:
+        # The compiled models have said whose it was.
+        return self._stepper.network.position
 
     def waits_for(self) -> str:
         given, arrived = self._stepper._hosting.given, self._stepper._crossing.arrived
