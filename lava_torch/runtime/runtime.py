@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from lava_torch.compiler.network import Network
@@ -197,9 +198,11 @@ class Runtime:
                 done = self._advance_and_drain(wanted)
                 left = None if left is None else left - done
                 if rhythm is not None and done and self._until_next(rhythm) == rhythm.every:
+                    self._finish(self.stepper.settle)
                     rhythm.write(self.network)
         finally:
-            self._end()
+            self._finish(self.stepper.end_run)
+        self._finish(self.stepper.settle)
         if self.stepper.stop_asked:
             self.stop()
 
@@ -222,9 +225,9 @@ class Runtime:
         self._announce(steps)
         return steps
 
-    def _end(self) -> None:
+    def _finish(self, action: Callable[[], None]) -> None:
         try:
-            self.stepper.end_run()
+            action()
         except Exception as error:
             raise self._failed(error) from error
 

@@ -37,5 +37,8 @@ class Stepper(ABC):
         network's `position` then names the Process and the phase.
         """
 
+    def settle(self) -> None:  # noqa: B027 (most leave nothing open)
+        """Called when a run has ended well, and before a checkpoint is written within one."""
+
     def end_run(self) -> None:  # noqa: B027 (most have nothing to end)
         """Called when the run that `advance` was called for is over, however it ended."""

@@ -75,6 +75,12 @@ class HostedStepper(Stepper):
                     control.request()
             return done
 
+    def settle(self) -> None:
+        """Let what was written to Vars in a phase that does not serve them arrive."""
+        for server in self._servers:
+            server.open()
+            server.close()
+
     def end_run(self) -> None:
         self._free.end()
 
@@ -93,7 +99,6 @@ class HostedStepper(Stepper):
                     compiled.before_read, compiled.after_write,
                 )  # fmt: skip
             yield
-            self._serve_host()
         finally:
             hosting.before_read = hosting.after_write = None
             for server in self._servers:
@@ -101,11 +106,6 @@ class HostedStepper(Stepper):
             if compiled is not None:
                 compiled.end_run()
             self._crew.close()
-
-    def _serve_host(self) -> None:
-        """After a run Vars are open: what was written arrives."""
-        for server in self._servers:
-            server.open()
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -306,7 +306,6 @@ class _StageCall:
         self._stepper, self._number, self._needs = stepper, number, stage.needs
         sent = [(w.node, port) for w in stage.wires if w.sends for port in w.outputs]
         self._delivers = [key for key in sent if key in stepper._hosting.taken]
-        self._last = not stage.wires[0].sends
 
     def ready(self) -> bool:
         return self._stepper._crossing.take(self._needs)
