@@ -1,6 +1,6 @@
 """A run that is killed and started again, over and over, then ends; and one that is left alone.
 
-    python killed_worker.py FOLDER KILLS SEED
+    python killed_worker.py FOLDER KILLS SEED [numpy]
 
 Children are forked from this process, which has everything compiled and no thread, so that they
 are where they can be killed at once. It prints what both ends were, and how far each had come.
@@ -27,6 +27,31 @@ EVERY, KILLS = 5, int(sys.argv[2])
 STEPS = 150 * KILLS
 
 
+class Noise(lt.AbstractProcess):
+    """Random input, of which there is less after many spikes."""
+
+    def __init__(self) -> None:
+        super().__init__(name="noise")
+        self.spikes, self.noise = lt.InPort((20,)), lt.OutPort((20,))
+        self.seen = lt.Var((20,), 0)
+
+
+@lt.implements(Noise, lt.LoihiProtocol)
+@lt.requires(lt.CPU)
+class NoiseModel(lt.PyLoihiProcessModel):
+    spikes: lt.PyInPort = lt.LavaPyType(lt.PyInPort.VEC_DENSE, int)
+    noise: lt.PyOutPort = lt.LavaPyType(lt.PyOutPort.VEC_DENSE, int)
+    seen: np.ndarray = lt.LavaPyType(np.ndarray, int)
+
+    def __init__(self, proc_params: object) -> None:
+        super().__init__(proc_params)
+        self.rng = np.random.default_rng(3)
+
+    def run_spk(self) -> None:
+        self.noise.send(self.rng.integers(0, 100, 20) // (1 + self.seen % 7))
+        self.seen += self.spikes.recv()
+
+
 def build() -> lt.AbstractProcess:
     rng = np.random.default_rng(0)
     source = lt.io.source.RingBuffer(data=rng.integers(0, 2, (30, 41)))
@@ -40,13 +65,21 @@ def build() -> lt.AbstractProcess:
     lif.s_out.connect([dense.s_in_bap, delayed.s_in])
     delayed.a_out.connect(lif.a_in)
     monitor.probe(lif.s_out, STEPS)
+    if sys.argv[4:] == ["numpy"]:
+        noise = Noise()
+        noise.noise.connect(lif.a_in)
+        lif.s_out.connect(noise.spikes)
     return lif
 
 
 def digest(process: lt.AbstractProcess) -> str:
     found = hashlib.sha256()
     for value in process.runtime.network.state_dict().values():
-        found.update(np.ascontiguousarray(value))
+        # What a numpy model holds is a dict.
+        held = (
+            value if isinstance(value, torch.Tensor) else np.frombuffer(repr(value).encode(), "B")
+        )
+        found.update(np.ascontiguousarray(held))
     return found.hexdigest()
 
 

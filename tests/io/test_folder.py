@@ -13,7 +13,6 @@ from checkpoint_cases import assert_same, network, state_of
 import lava_torch as lt
 
 CFG = lt.Loihi2SimCfg(select_tag="floating_pt")
-THOROUGH = bool(os.environ.get("LAVA_TORCH_THOROUGH"))
 
 
 def names(folder: Path) -> list[str]:
@@ -131,12 +130,11 @@ def test_a_disk_that_is_full(lif, tmp_path, monkeypatch, blocking):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
-def test_killed_at_any_moment(tmp_path):
-    """`LAVA_TORCH_THOROUGH=1` kills 50 times."""
+@pytest.mark.parametrize(("kills", "more"), [(50, []), (10, ["numpy"])], ids=["torch", "numpy"])
+def test_killed_at_any_moment(tmp_path, kills, more):
     worker = Path(__file__).with_name("killed_worker.py")
-    kills = 50 if THOROUGH else 8
     done = subprocess.run(
-        [sys.executable, str(worker), str(tmp_path / "folder"), str(kills), "1"],
+        [sys.executable, str(worker), str(tmp_path / "folder"), str(kills), "1", *more],
         capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
