@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import copy_context
 from typing import Any
 
 from lava_torch.compiler.network import Network
@@ -66,8 +67,9 @@ class Runtime:
             with self._gate:
                 self._begin(steps, rhythm)
                 if not run_condition.blocking:
-                    args = (steps, rhythm)
-                    thread = threading.Thread(target=self._run_aside, args=args, daemon=True)
+                    # Under the caller's settings, such as `numpy.errstate`, as a run that blocks.
+                    run, args = copy_context().run, (self._run_aside, steps, rhythm)
+                    thread = threading.Thread(target=run, args=args, daemon=True)
                     self._aside_over.clear()
                     thread.start()
                     self._thread = thread
