@@ -183,6 +183,7 @@ class Runtime:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
         chunk = min([self.stepper.chunk, *limits])
         left = steps
+        self.stepper.begin_run(steps)
         try:
             while (left is None or left > 0) and not self._control.requested:
                 most = chunk if rhythm is None else min(chunk, self._until_next(rhythm))

@@ -96,9 +96,9 @@ if __name__ == "__main__":
         "compiled": grown(compiled, 10**6),
         "compiled_aside": grown(compiled, 10**6, run_aside),
         "mixed": grown(mixed, 10**5),
-        "mixed_with_reads": grown(mixed_with_reads, 10**4),
-        "mixed_asynchronous": grown(mixed_asynchronous, 10**5),
+        "mixed_with_reads": grown(mixed_with_reads, 5000),
+        "mixed_asynchronous": grown(mixed_asynchronous, 50_000),
         "host_access": grown(mixed, 5000, access),
-        "leaking": grown(leaking, 10**5),
+        "leaking": grown(leaking, 50_000),
     }
     print(json.dumps(found))

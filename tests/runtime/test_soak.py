@@ -59,8 +59,8 @@ class TestLongRuns:
             ("compiled", 10**6),
             ("compiled_aside", 10**6),
             ("mixed", 10**5),
-            ("mixed_asynchronous", 10**5),
-            ("mixed_with_reads", 10**4),
+            ("mixed_asynchronous", 50_000),
+            ("mixed_with_reads", 5000),
             ("host_access", 5000),
         ],
     )
@@ -70,4 +70,4 @@ class TestLongRuns:
         assert grown[kind]["bytes"] < min(100 * steps, 4_000_000)
 
     def test_messages_that_are_not_received_would_be_seen(self, grown) -> None:
-        assert grown["leaking"]["bytes"] > 8_000_000
+        assert grown["leaking"]["bytes"] > 5_000_000
