@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from lava_torch.compiler.network import Network
@@ -76,8 +77,9 @@ class Runtime:
             with self._gate:
                 self._begin(steps, rhythm)
                 if not run_condition.blocking:
-                    args = (steps, rhythm)
-                    thread = threading.Thread(target=self._run_aside, args=args, daemon=True)
+                    # Under the caller's settings, such as `numpy.errstate`, as a run that blocks.
+                    run, args = copy_context().run, (self._run_aside, steps, rhythm)
+                    thread = threading.Thread(target=run, args=args, daemon=True)
                     self._aside_over.clear()
                     thread.start()
                     self._thread = thread
@@ -191,6 +193,7 @@ class Runtime:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
         chunk = min([self.stepper.chunk, *limits])
         left = steps
+        self.stepper.begin_run(steps)
         try:
             while (left is None or left > 0) and not self._control.requested:
                 most = chunk if rhythm is None else min(chunk, self._until_next(rhythm))

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from interrupted_worker import KINDS, WAYS, hosted, mixed, with_asynchronous
-from numpy_nodes import ONES, asynchronous, numpy_node, pair
+from numpy_nodes import ONES, asynchronous, numpy_node, pair, receiver
 from waiting import wait_until
 
 import lava_torch as lt
@@ -188,6 +189,27 @@ def test_a_run_within_a_run_is_refused() -> None:
     with pytest.raises(RuntimeError, match="Process 'inner'.*A run is on already"):
         process.run(lt.RunSteps(1), run_cfg=CFG)
     process.stop()
+
+
+def test_asynchronous_models_know_the_steps_of_the_whole_run(tmp_path) -> None:
+    """Also where the runtime stops on the way, here to write checkpoints."""
+    told = []
+
+    def send(self):
+        told.append(self.num_steps)
+        for _ in range(self.num_steps):
+            self.out.send(ONES)
+
+    first = asynchronous("first", outs=["out"], run_async=send)
+    last = receiver("last")
+    first.out.connect(last.inp)
+    options = {"checkpoint_every": 10, "checkpoint": tmp_path}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a checkpoint does not hold
+        last.run(lt.RunSteps(35), run_cfg=CFG, **options)
+        last.run(lt.RunSteps(5), **options)
+    assert last.runtime.time_step == 40 and told == [35, 5]
+    last.stop()
 
 
 def test_an_asynchronous_network_pauses_and_goes_on() -> None:

@@ -147,6 +147,21 @@ class TestExceptions:
         assert fails(bad, error=type(error)) is error
         assert bad.runtime is None and not bad.is_compiled
 
+    @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "aside"])
+    def test_numpy_errors_are_as_the_caller_set_them(self, blocking) -> None:
+        def divide(self):
+            self.state = ONES / self.state
+
+        bad = numpy_node("bad", run_spk=divide)
+        with np.errstate(divide="raise"):
+            error = fails(bad, lt.RunSteps(1, blocking=blocking))
+        assert isinstance(error.__cause__, FloatingPointError)
+        with np.errstate(divide="ignore"):
+            bad.run(lt.RunSteps(1, blocking=blocking))
+            bad.wait()
+        assert np.isinf(bad.state.get()).all()
+        bad.stop()
+
     def test_a_var_update(self) -> None:
         bad = numpy_node("bad", on_var_update=lambda self: 1 / 0)
         bad.run(lt.RunSteps(1), run_cfg=CFG)
@@ -433,6 +448,23 @@ class TestAsynchronous:
         endless.out.connect(bad.inp)
         assert "Process 'bad' (BadModel), spiking phase, time step 3" in str(fails(bad))
         bad.stop()
+
+    def test_an_exception_when_the_steps_are_over(self) -> None:
+        fault = Fault("late")
+
+        def run(self):
+            for _ in range(self.num_steps):
+                self.state = self.inp.recv()
+            self.check_for_stop_cmd()
+            raise fault
+
+        source, late = sender(), asynchronous("late", ins=["inp"], run_async=run)
+        source.out.connect(late.inp)
+        error = fails(source, lt.RunSteps(3))
+        assert "Process 'late' (LateModel), asynchronous phase" in str(error)
+        assert error.__cause__ is fault
+        assert source.runtime.time_step == 3
+        source.stop()
 
     def test_they_unwind_where_they_wait(self) -> None:
         unwound = []

@@ -7,6 +7,7 @@ always known what all the others wait for.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +34,12 @@ class Ended(greenlet.GreenletExit):
 
 
 class Task(greenlet.greenlet):
-    """A greenlet that may wait. Whoever switches to it gets the Wait, or None when it is done."""
+    """A greenlet that may wait. Whoever switches to it gets the Wait, or None when it is done. It
+    runs under the settings that it was made under, such as `numpy.errstate`."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        super().__init__(run)
+        self.gr_context = contextvars.copy_context()
 
     def resume(self) -> Wait | None:
         self.parent = greenlet.getcurrent()

@@ -29,6 +29,10 @@ class Stepper(ABC):
     def obstacle(cls, network: Network) -> str | None:
         """Why this stepper cannot run `network`, in words; None if it can."""
 
+    def begin_run(self, steps: int | None) -> None:  # noqa: B027 (most have nothing to begin)
+        """Called when a run begins: of so many steps, in one call of `advance` or in several; None:
+        without an end."""
+
     @abstractmethod
     def advance(self, steps: int, control: Control) -> int:
         """Run up to `steps` steps, fewer if `control` is requested; return how many were run.

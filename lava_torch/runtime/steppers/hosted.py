@@ -41,6 +41,7 @@ class HostedStepper(Stepper):
         self._compiled = compiled_stages(network, self._stages) if compiled else None
         self._crossing = _Crossing(hosting, self)
         self._channels = hosting.channels()
+        self._run_steps: int | None = None
         self._guarded = {guard: _overriding(self._models, guard) for guard in _GUARDS}
         self._servers = _servers(hosting)
         self._order: list[Call] = [_Method(m, network, "run_spk", "spiking") for m in self._models]
@@ -50,11 +51,14 @@ class HostedStepper(Stepper):
     def obstacle(cls, network: Network) -> str | None:
         return None if network.hosting is not None else "no Process of it has a numpy model"
 
+    def begin_run(self, steps: int | None) -> None:
+        self._run_steps = self.chunk if steps is None else steps
+
     @torch.no_grad()
     def advance(self, steps: int, control: Control) -> int:
         self.network._place[0] = None
         self.stop_asked = False
-        self._free.begin(steps, control)
+        self._free.begin(self._run_steps or steps, control)
         try:
             with interrupts_deferred(control):
                 if not self._models and self._compiled is None:
