@@ -220,16 +220,7 @@ def _join(
     edges: Sequence[tuple[PortNode, PortNode]], configs: Sequence[ConnectionConfig | None]
 ) -> None:
     configs = one_each(configs, len(edges))
-    for index, (source, target) in enumerate(edges):
-        _check_one_network(source, target)
-        if target in source.out_connections or (source, target) in edges[:index]:
-            raise DuplicateConnectionError(
-                f"'{source.label}' and '{target.label}' are connected already."
-            )
-        if any(port is source for port in _reachable(target)):
-            raise PortCycleError(
-                f"Connecting '{source.label}' to '{target.label}' would lead a port to itself."
-            )
+    check_edges(edges)
     for (source, target), config in zip(edges, configs, strict=True):
         source.out_connections.append(target)
         target.in_connections.append(source)
@@ -247,7 +238,22 @@ def connections_made() -> int:
     return _made[0]
 
 
-def _check_one_network(source: PortNode, target: PortNode) -> None:
+def check_edges(edges: Sequence[tuple[PortNode, PortNode]]) -> None:
+    """Raise what forbids these connections: they are there already, lead in a circle, or come too
+    late."""
+    for index, (source, target) in enumerate(edges):
+        check_one_network(source, target)
+        if target in source.out_connections or (source, target) in edges[:index]:
+            raise DuplicateConnectionError(
+                f"'{source.label}' and '{target.label}' are connected already."
+            )
+        if any(port is source for port in _reachable(target)):
+            raise PortCycleError(
+                f"Connecting '{source.label}' to '{target.label}' would lead a port to itself."
+            )
+
+
+def check_one_network(source: AbstractProcessMember, target: AbstractProcessMember) -> None:
     """What is connected to a network that runs joins it at its next run; but two that stand cannot
     become one, and one that is compiled only, as an executable, is as it is."""
     compiled = [p.process for p in (source, target) if getattr(p.process, "is_compiled", False)]
@@ -286,5 +292,5 @@ def _reachable(start: PortNode) -> Iterator[PortNode]:
 
 
 def labels(ports: Iterable[Any]) -> str:
-    """The labels of some ports, for a message."""
-    return ", ".join(f"'{port.label}'" for port in ports)
+    """The labels of some ports, for a message; what is no port as it is."""
+    return ", ".join(f"'{p.label}'" if isinstance(p, PortNode) else repr(p) for p in ports)

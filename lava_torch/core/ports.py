@@ -11,7 +11,8 @@
 `connect` and `connect_from` take a port or a list of ports of one kind, and a ConnectionConfig or
 one for each port. They check everything before they change anything. They raise an AssertionError
 for a wrong kind or shape, a DuplicateConnectionError for the same connection again; Ref- and
-VarPorts raise a TypeError for a wrong kind, and an AssertionError for more than one connection.
+VarPorts raise a TypeError for a wrong kind, and an AssertionError for more than one connection. Of
+ConnectionConfigs a wrong number is a ValueError, and what is none a TypeError.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from lava_torch.core.port_base import (
     AbstractSrcPort,
     ConnectionConfigs,
     PortNode,
+    check_edges,
+    check_one_network,
     labels,
     one_each,
     to_list,
@@ -116,8 +119,9 @@ class OutPort(_PipedPort, AbstractSrcPort):
         if not any(isinstance(target, AbstractVirtualPort) for target in targets):
             source._connect_forward(targets, AbstractIOPort, configs)
             return
+        configs = one_each(configs, len(targets))
         self._check_views(source, targets)
-        for target, config in zip(targets, one_each(configs, len(targets)), strict=True):
+        for target, config in zip(targets, configs, strict=True):
             if isinstance(target, AbstractVirtualPort):
                 target._feed(source, config)
             else:
@@ -127,9 +131,10 @@ class OutPort(_PipedPort, AbstractSrcPort):
         source._validate_ports(targets, AbstractPort, assert_same_type=True)
         if not issubclass(targets[0].kind, AbstractIOPort):
             raise PortKindError(f"{source.kind_text} cannot send to {targets[0].kind_text}.")
+        check_edges([(source, target) for target in targets])
         for target in targets:
             if isinstance(target, AbstractVirtualPort):
-                target._check_can_be_fed()
+                target._check_can_be_fed(source)
 
 
 class InPort(_PipedPort, AbstractDstPort):
@@ -224,6 +229,7 @@ class RefPort(_SharedMemoryPort, AbstractSrcPort):
         """
         targets = to_list(variables)
         self._check_one(targets, self.get_dst_ports())
+        one_each(to_list(connection_configs), max(len(targets), 1))
         for var in targets:
             self._check_var(var)
         ports = [self.create_implicit_var_port(var) for var in targets]
@@ -234,6 +240,7 @@ class RefPort(_SharedMemoryPort, AbstractSrcPort):
             raise PortKindError(f"connect_var() of '{self.label}' needs a Var; got {var!r}.")
         if self.process is not None and self.process is var.process:
             raise PortKindError(f"'{self.label}' and Var '{var.label}' belong to the same Process.")
+        check_one_network(self, var)
         if self.shape != var.shape:
             raise PortShapeError(
                 f"Cannot connect '{self.label}' of shape {self.shape} with Var '{var.label}' of "

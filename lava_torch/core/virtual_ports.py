@@ -8,6 +8,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from lava_torch.core.exceptions import (
     TransposeShapeError,
 )
 from lava_torch.core.path_steps import Place, Reshape, Step, Transpose
-from lava_torch.core.port_base import ConnectionConfigs, PortNode, labels, to_list
+from lava_torch.core.port_base import ConnectionConfigs, PortNode, check_edges, labels, to_list
 
 
 class AbstractPort(PortNode):
@@ -42,11 +43,15 @@ class AbstractPort(PortNode):
         Raises AssertionError if `new_shape` is not a tuple of ints, ReshapeError if the number of
         elements differs.
         """
-        if isinstance(new_shape, tuple) and (
-            any(size < 0 for size in new_shape) or math.prod(new_shape) != self.size
-        ):
+        sizes = _indices(new_shape) if isinstance(new_shape, tuple) else None
+        if sizes is None:
+            raise AssertionError(
+                f"Cannot reshape '{self.label}': the new shape must be a tuple of ints, such as "
+                f"(5,); got {new_shape!r}."
+            )
+        if any(size < 0 for size in sizes) or math.prod(sizes) != self.size:
             raise ReshapeError(self.shape, new_shape, self.label)
-        view = ReshapePort(new_shape, old_shape=self.shape)
+        view = ReshapePort(sizes, old_shape=self.shape)
         self._connect_forward([view], AbstractPort, [None], assert_same_shape=False)
         return view
 
@@ -58,9 +63,15 @@ class AbstractPort(PortNode):
         """A view of this port whose axis i is this port's axis `axes[i]`; None reverses the axes.
 
         Raises TransposeShapeError if there are not as many axes as the port has,
-        TransposeIndexError if one is out of range or repeated. Negative axes count from the last.
+        TransposeIndexError if one is out of range or repeated, TypeError if they are no sequence of
+        ints. Negative axes count from the last.
         """
-        wanted = tuple(reversed(range(len(self.shape)))) if axes is None else tuple(axes)
+        wanted = _indices(reversed(range(len(self.shape))) if axes is None else axes)
+        if wanted is None:
+            raise TypeError(
+                f"Cannot transpose '{self.label}': the axes must be ints, such as (1, 0); got "
+                f"{axes!r}."
+            )
         if len(wanted) != len(self.shape):
             raise TransposeShapeError(self.shape, axes, self.label)
         order = self._checked_axes(wanted)
@@ -71,7 +82,7 @@ class AbstractPort(PortNode):
     def _checked_axes(self, axes: tuple[int, ...]) -> tuple[int, ...]:
         count = len(self.shape)
         order: list[int] = []
-        for axis in map(operator.index, axes):
+        for axis in axes:
             positive = axis + count if axis < 0 else axis
             if not 0 <= positive < count or positive in order:
                 raise TransposeIndexError(self.shape, axes, axis, self.label)
@@ -82,7 +93,7 @@ class AbstractPort(PortNode):
         """This port and `ports` (of the same kind, views too) joined along `axis`, in that order.
 
         Raises AssertionError if the kinds differ, ConcatIndexError if `axis` is out of range,
-        ConcatShapeError if the shapes differ on another axis.
+        ConcatShapeError if the shapes differ on another axis, TypeError if `axis` is no int.
         """
         joined = [self, *to_list(ports)]
         self._validate_ports(joined, AbstractPort, assert_same_shape=False, assert_same_type=True)
@@ -182,8 +193,9 @@ class AbstractVirtualPort(AbstractPort, ABC):
             f"{type(self).__name__}."
         )
 
-    def _check_can_be_fed(self) -> None:
-        """PortKindError if a message cannot be changed back to the port that this is a view of."""
+    def _check_can_be_fed(self, source: AbstractPort) -> None:
+        """PortKindError if a message of `source` cannot be changed back to the port that this is a
+        view of; and what forbids a connection with that port."""
         before = self.in_connections[0]
         if isinstance(self.path_step(before), Place):
             raise PortKindError(
@@ -191,7 +203,9 @@ class AbstractVirtualPort(AbstractPort, ABC):
                 f"each of them."
             )
         if before.is_virtual:
-            before._check_can_be_fed()
+            before._check_can_be_fed(source)
+        else:
+            check_edges([(source, before)])
 
     def _feed(self, source: AbstractPort, config: ConnectionConfig | None) -> None:
         """Connect `source` to the port that this is a view of, undoing the view on the way."""
@@ -286,9 +300,21 @@ class ConcatPort(AbstractVirtualPort):
         return operator.itemgetter(part)
 
 
+def _indices(values: Any) -> tuple[int, ...] | None:
+    """As ints; None if they are no ints."""
+    try:
+        return tuple(map(operator.index, values))
+    except TypeError:
+        return None
+
+
 def _checked_concat_axis(ports: Sequence[PortNode], axis: int) -> int:
+    if _indices([axis]) is None:
+        raise TypeError(
+            f"Cannot concatenate {labels(ports)} along axis {axis!r}: it must be an int."
+        )
     for port in ports:
-        if not -len(port.shape) <= operator.index(axis) < len(port.shape):
+        if not -len(port.shape) <= axis < len(port.shape):
             raise ConcatIndexError(port.shape, axis, port.label)
     return axis % len(ports[0].shape)
 

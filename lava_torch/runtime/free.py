@@ -5,7 +5,7 @@ from __future__ import annotations
 from lava_torch.compiler.network import Network
 from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.hosted.tasks import Task, Wait
-from lava_torch.runtime.control import Control
+from lava_torch.runtime.control import Control, interrupts_deferred
 from lava_torch.runtime.crew import DeadlockError
 
 
@@ -38,28 +38,38 @@ class FreeRunners:
         return moved
 
     def run_alone(self, steps: int) -> int:
-        """Run where there is nothing else, until all have returned; the number of steps.
+        """Run where there is nothing else, until all have returned; the number of steps: none if
+        they were asked to end, as no one knows how far they were.
 
         Raises DeadlockError if all wait for each other.
         """
         while self._tasks and self.turn():
             pass
-        if self._tasks and not self._control.requested:
+        if self._control.requested:
+            return 0
+        if self._tasks:
             raise DeadlockError(self._description())
         self._network.clock.time_step.add_(steps)
         return steps
 
+    def abandon(self) -> None:
+        """The run failed: end each where it waits."""
+        self._on = False
+        waiting, self._tasks = self._tasks, {}
+        for task, _ in waiting.values():
+            task.end()
+
     def end(self) -> None:
         """The steps are over: let each come to its end. Those that wait for messages, which no one
         will send any more, are ended where they wait; the next run begins them anew."""
+        if not self._on:
+            return
         try:
-            while self._tasks and self.turn():
-                pass
+            with interrupts_deferred(self._control):
+                while self._tasks and self.turn():
+                    pass
         finally:
-            self._on = False
-            waiting, self._tasks = self._tasks, {}
-            for task, _ in waiting.values():
-                task.end()
+            self.abandon()
 
     def _resume(self, name: str, task: Task) -> None:
         del self._tasks[name]

@@ -44,6 +44,7 @@ class Runtime:
         self._gate = threading.Condition()  # held to begin or end a run, by any thread
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._aside_over = threading.Event()  # whether what the thread is for is done
         self._runner: int | None = None  # the thread that a blocking run is on
         self._failure: BaseException | None = None
 
@@ -76,6 +77,7 @@ class Runtime:
                 if not run_condition.blocking:
                     args = (steps, rhythm)
                     thread = threading.Thread(target=self._run_aside, args=args, daemon=True)
+                    self._aside_over.clear()
                     thread.start()
                     self._thread = thread
                     return
@@ -181,6 +183,8 @@ class Runtime:
             self._run(steps, rhythm)
         except BaseException as failure:  # a model may even call sys.exit()
             self._failure = failure
+        finally:
+            self._aside_over.set()
 
     def _run(self, steps: int | None, rhythm: Rhythm | None) -> None:
         limits = [m.chunk_limit for m in self.network.models.values() if m.chunk_limit]
@@ -242,21 +246,30 @@ class Runtime:
 
     def _described(self, place: tuple[str, str] | None, error: Exception) -> str:
         name, phase = place or ("?", "commit")
-        model = self.network.graph.nodes[name].model_class.__name__ if name != "?" else ""
+        model = self._model_name(name) if name != "?" else ""
         where = f"Process '{name}' ({model}), {phase} phase, " if model else ""
         what = f"{type(error).__name__}: {str(error).rstrip('.')}"
         return f"{where}time step {self.time_step + 1}: {what}"
+
+    def _model_name(self, name: str) -> str:
+        model = self.network.models[name]
+        return getattr(model, "model_class", type(model)).__name__
 
     @property
     def _state_after_failure(self) -> str:
         if self.stepper.transactional:
             return f"The state is that of step {self.time_step}."
-        return "Numpy models hold what they held then, in the middle of a step."
+        return (
+            "Numpy models hold what they held then, in the middle of a step, which the next run "
+            "begins again."
+        )
 
     def _await_run(self) -> None:
         """Wait until no run is on; a run that waits for itself does not."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
+            # Ctrl-C in join() would make the thread look as if it had ended (CPython 3.11).
+            self._aside_over.wait()
             thread.join()
             with self._gate:
                 if self._thread is thread:

@@ -15,6 +15,7 @@ from lava_torch.core import (
     DuplicateConnectionError,
     InPort,
     OutPort,
+    ProcessAlreadyCompiled,
     RefPort,
     Reshape,
     ReshapeError,
@@ -358,3 +359,100 @@ class TestTransformFuncs:
         out.flatten().connect(inp)
         with pytest.raises(AssertionError, match="belongs to no Process"):
             inp.get_incoming_transform_funcs()
+
+
+class TestRefusedInWords:
+    """Wrong arguments name the port, and leave no view behind."""
+
+    @pytest.mark.parametrize(
+        "shape", [6, [6], None, "ab", ("a",), (None,), (2.0, 3.0), (6, "b")], ids=str
+    )
+    def test_reshape_to_what_is_no_shape(self, node, shape):
+        out = node(name="p").out
+        with pytest.raises(AssertionError, match=r"Cannot reshape 'p\.out'.*must be a tuple of in"):
+            out.reshape(shape)
+        assert out.out_connections == []
+
+    @pytest.mark.parametrize("axes", [3, "ab", (0.5, 1), (None, 0)], ids=str)
+    def test_transpose_by_what_are_no_axes(self, node, axes):
+        out = node(name="p").out
+        with pytest.raises(TypeError, match=r"Cannot transpose 'p\.out': the axes must be ints"):
+            out.transpose(axes)
+        assert out.out_connections == []
+
+    @pytest.mark.parametrize("axis", ["a", None, 0.5], ids=str)
+    def test_concatenate_along_what_is_no_axis(self, node, axis):
+        p, q = node(name="p"), node(name="q")
+        with pytest.raises(TypeError, match=r"Cannot concatenate 'p\.out', 'q\.out' along axis"):
+            p.out.concat_with(q.out, axis)
+        assert p.out.out_connections == q.out.out_connections == []
+
+    def test_a_view_of_a_ref_port_given_what_is_no_port(self, node):
+        view = node(name="p").ref.flatten()
+        with pytest.raises(AssertionError, match=r"'p\.ref as \(6,\)' can have one.*None, 3"):
+            view.connect([None, 3])
+
+
+class TestRefusedConnectionsToViews:
+    """Nothing is joined, and no view is left on the source."""
+
+    def test_in_a_circle(self, node):
+        out = node(name="p").out
+        views = [out.transpose(), out.transpose().transpose()]
+        before = list(out.out_connections)
+        with pytest.raises(AssertionError, match="to itself"):
+            out.connect(views[1])
+        with pytest.raises(AssertionError, match="to itself"):
+            views[0].connect(views[1].transpose())
+        assert out.out_connections == before and views[0].out_connections == []
+
+    def test_twice_in_one_list(self, node):
+        out, view = node(name="p").out, node(name="q").inp.transpose().transpose()
+        with pytest.raises(DuplicateConnectionError):
+            out.connect([view, view])
+        assert out.out_connections == []
+
+    def test_one_of_a_list(self, node):
+        p, q = node(name="p"), node(name="q")
+        p.out.connect(q.inp)
+        free = node(name="r").inp
+        with pytest.raises(DuplicateConnectionError, match=r"'p\.out' and 'q\.inp'"):
+            p.out.connect([free.flatten().reshape((2, 3)), q.inp])
+        assert p.out.out_connections == [q.inp] and free.in_connections == []
+
+    def test_with_a_config_that_is_none(self, node):
+        out, view = node(name="p").out, node(name="q").inp.flatten().reshape((2, 3))
+        with pytest.raises(TypeError, match="must be a ConnectionConfig"):
+            out.connect(view, 5)
+        with pytest.raises(ValueError, match="Give 1 ConnectionConfig"):
+            out.connect(view, [])
+        assert out.out_connections == []
+
+    def test_of_a_compiled_network(self, node, fake_engine, config):
+        out, q = node(name="p").out, node(name="q")
+        view = q.inp.flatten().reshape((2, 3))
+        q.compile(config)
+        with pytest.raises(ProcessAlreadyCompiled, match="Cannot connect"):
+            out.connect(view)
+        assert out.out_connections == []
+
+
+class TestRefusedConnectVar:
+    """No implicit VarPort is left in the Var's Process."""
+
+    @pytest.mark.parametrize(("wrong", "error"), [(5, TypeError), ([], ValueError)])
+    def test_with_a_wrong_config(self, node, wrong, error):
+        p, q = node(name="p"), node(name="q")
+        before = sorted(vars(q)), q.var_ports.member_names
+        with pytest.raises(error):
+            p.ref.connect_var(q.state, wrong)
+        assert (sorted(vars(q)), q.var_ports.member_names) == before
+        p.ref.connect_var(q.state)
+
+    def test_of_a_compiled_network(self, node, fake_engine, config):
+        p, q = node(name="p"), node(name="q")
+        before = sorted(vars(q)), q.var_ports.member_names
+        q.compile(config)
+        with pytest.raises(ProcessAlreadyCompiled, match=r"'p\.ref' to 'q\.state'"):
+            p.ref.connect_var(q.state)
+        assert (sorted(vars(q)), q.var_ports.member_names) == before

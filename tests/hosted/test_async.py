@@ -175,6 +175,22 @@ def test_its_vars_can_be_read_but_not_set():
     source.stop()
 
 
+def test_it_is_saved_between_runs_only(tmp_path):
+    source, sink = Source(), Sink()
+    source.out.connect(sink.inp)
+    cfg = lt.Loihi2SimCfg(exception_proc_model_map={sink: SinkModel})
+    with pytest.raises(lt.CheckpointError, match="'source' has the asynchronous model SourceModel"):
+        source.run(lt.RunSteps(3), run_cfg=cfg, checkpoint_every=1, checkpoint=tmp_path / "run")
+    source.run(lt.RunSteps(3))
+    source.save(tmp_path / "net")
+    again = lt.AbstractProcess.load(tmp_path / "net")
+    for process in (source, again):
+        process.run(lt.RunSteps(4))
+    (copy,) = (p for p in again.runtime.network.graph.node_of if p.name == "sink")
+    assert sink.total.get().tolist() == copy.total.get().tolist() == [16, 16]
+    source.stop(), again.stop()
+
+
 def test_the_class_that_makes_asynchronous_ones():
     made = MODELS[2]
     assert made.__name__ == "SteppedSinkAsync"

@@ -211,6 +211,21 @@ class TestState:
         assert not recwarn
         whole[0].stop(), walker.stop()
 
+    def test_a_run_goes_on_from_its_last_checkpoint(self, tmp_path):
+        whole = mixed()
+        whole[0].run(lt.RunSteps(30), run_cfg=CFG)
+        first = mixed()
+        folder = tmp_path / "run"
+        first[0].run(lt.RunSteps(23), run_cfg=CFG, checkpoint_every=5, checkpoint=folder)
+        first[0].stop()
+        walker = lt.AbstractProcess.load(folder)
+        assert walker.runtime.time_step == 20
+        walker.run(lt.RunSteps(10))
+        (lif,) = (p for p in walker.runtime.network.graph.node_of if p.name == "lif")
+        for one, other in zip(state(*whole), state(walker, lif), strict=True):
+            np.testing.assert_array_equal(one, other)
+        whole[0].stop(), walker.stop()
+
     def test_what_a_checkpoint_does_not_hold_is_said(self, tmp_path):
         class Files(WalkerModel):
             def __init__(self, proc_params):

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 import torch
 from learning_ahead import ALL_TRACES, RULES, traces
+from triton_worker import work
 
 HERE = Path(__file__).parent
+WORKER = HERE / "learning_ahead.py"
 #: Registers and spills a thread, by kernel and GPU; written anew where LAVA_TORCH_RECORD is set.
 RECORD = HERE / "learning_registers.json"
 
 
-def work(kind: str, interpret: bool, folder: Path):
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = folder / f"{kind}.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
-    command = [sys.executable, str(HERE / "learning_ahead.py"), kind, str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return torch.load(file)
-
-
 def test_traces_interpreted(tmp_path):
-    results = work("interpret", True, tmp_path)
+    results = work(WORKER, "interpret", tmp_path)
     for fixed, batch in ALL_TRACES:
         for name, row in traces(fixed, batch).items():
             ends = not name.endswith(("8 False", "8 True"))  # step 8 ends no epoch of 3
@@ -45,7 +32,7 @@ def test_traces_interpreted(tmp_path):
 
 def test_ten_rules_compile(tmp_path):
     assert len(RULES) == 10
-    reports = work("compile", False, tmp_path)
+    reports = work(WORKER, "compile", tmp_path)
     if os.environ.get("LAVA_TORCH_RECORD"):
         lines = {
             f"{label} {gpu}": [report["registers"], report["spills"]]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from learning_conv_cases import CASES, EVENTS, Case
+from triton_worker import work
 
 from lava_torch.kernels.table import Control, Program
 
@@ -50,13 +48,7 @@ def test_one_weight_gets_what_all_its_pairs_add():
 
 
 def test_triton_interpreted(tmp_path):
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = tmp_path / "interpreted.pt"
-    command = [sys.executable, str(HERE / "learning_conv_worker.py"), "interpret", str(file)]
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    results = torch.load(file)
+    results = work(HERE / "learning_conv_worker.py", "interpret", tmp_path)
     for label, case in CASES.items():
         want = case.row()
         want.run("reference")
@@ -65,13 +57,7 @@ def test_triton_interpreted(tmp_path):
 
 
 def test_triton_compiles(tmp_path):
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = tmp_path / "compiled.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    command = [sys.executable, str(HERE / "learning_conv_worker.py"), "compile", str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    reports = torch.load(file)
+    reports = work(HERE / "learning_conv_worker.py", "compile", tmp_path)
     assert {target for _, target in reports} == {80, 90, "gfx942"}
     for report in reports.values():
         assert report["registers"] > 0 and report["spills"] == 0 and not report["fused"]

@@ -7,8 +7,6 @@ compile, by Python itself, and a few are compiled in all layouts; LAVA_TORCH_THO
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from fractions import Fraction
@@ -20,6 +18,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from learning_rules import SETTINGS, Problem, agree, fits, problems, rules
+from triton_worker import work
 
 from lava_torch.kernels.learning.rule import Rule
 from lava_torch.kernels.learning.update import cpu
@@ -96,12 +95,8 @@ def test_the_mean_of_a_batch_compiled(fixed, sparse):
         agree(problem, compiled(problem, False, threads), want)
 
 
-def test_triton_interpreted():
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    command = [sys.executable, str(HERE / "learning_rules.py")]
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=580)
-    assert done.returncode == 0, done.stderr[-4000:]
+def test_triton_interpreted(tmp_path):
+    work(HERE / "learning_rules.py", "interpret", tmp_path, timeout=580)
 
 
 # -- against the formula, in whole numbers of any size --------------------------------------------

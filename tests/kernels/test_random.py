@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from random_cases import BERNOULLI, SAMPLES, SEED
+from triton_worker import work
 
 import lava_torch as lt
 from lava_torch.kernels.connect import GAPS, IN_DEGREE, OUT_DEGREE, gap_table, reference
 from lava_torch.kernels.random import cpu, key
 from lava_torch.kernels.random.reference import philox, uniform
 
+WORKER = Path(__file__).parent / "random_workers.py"
 # Random123's known answers for Philox4x32-10: counter, key, words.
 KNOWN = [
     ((0,) * 4, (0,) * 2, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
@@ -29,20 +28,9 @@ KNOWN = [
 ]
 
 
-def work(kind: str, interpret: bool, folder: Path) -> dict:
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = folder / f"{kind}.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    environment |= {"TRITON_INTERPRET": "1"} if interpret else {}
-    command = [sys.executable, str(Path(__file__).parent / "random_workers.py"), kind, str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return torch.load(file)
-
-
 @pytest.fixture(scope="session")
 def interpreted(tmp_path_factory):
-    return work("interpret", True, tmp_path_factory.mktemp("random"))
+    return work(WORKER, "interpret", tmp_path_factory.mktemp("random"))
 
 
 @pytest.mark.parametrize(("counter", "keys", "words"), KNOWN)
@@ -142,7 +130,7 @@ def test_samples_equal_the_reference(k):
 
 
 def test_kernels_compile_ahead_without_spills(tmp_path):
-    reports = work("compile", False, tmp_path)
+    reports = work(WORKER, "compile", tmp_path)
     assert len(reports) == 12
     for name, (registers, spills) in reports.items():
         assert 0 < registers <= 128 and spills == 0, name

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from equation_cases import lif, lif_fixed
 from sequence_cases import CASES, LARGE, SIZES, Run, assert_agree, combinations, label
 from torch import Tensor
+from triton_worker import work
 
 from lava_torch.kernels.equation.row import FULL, SCALAR, Source, equation_row
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
 from lava_torch.kernels.table import Control, Program
 
+WORKER = Path(__file__).parent / "sequence_workers.py"
 EVERY = [pytest.param(*case, id=label(*case)) for case in combinations((*SIZES, *LARGE))]
 INTERPRETED = [pytest.param(*case, id=label(*case)) for case in combinations(SIZES)]
 COMPILED = [
@@ -29,26 +27,14 @@ COMPILED = [
 ]
 
 
-def _work(kind: str, interpret: bool, folder: Path) -> Any:
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = folder / f"{kind}.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
-    command = [sys.executable, str(Path(__file__).parent / "sequence_workers.py"), kind, str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return torch.load(file)
-
-
 @pytest.fixture(scope="session")
 def interpreted_sequences(tmp_path_factory) -> dict[str, tuple[Tensor, ...]]:
-    return _work("interpret", True, tmp_path_factory.mktemp("triton"))
+    return work(WORKER, "interpret", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.fixture(scope="session")
 def compiled_sequences(tmp_path_factory) -> dict[str, tuple[int, int, bool, bool]]:
-    return _work("compile", False, tmp_path_factory.mktemp("triton"))
+    return work(WORKER, "compile", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.parametrize("name, dtype, steps, batch, size", EVERY)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +10,12 @@ import torch
 from spike_cases import CASES, Case
 from spike_workers import AHEAD
 from torch import Tensor
+from triton_worker import work
 
 from lava_torch.kernels import launch as launching
 from lava_torch.kernels.spike import COMPACT, DENSE
 
+WORKER = Path(__file__).parent / "spike_workers.py"
 EVERY = [
     pytest.param(label, ordered, id=f"{label}-{'in order' if ordered else 'any order'}")
     for label, case in CASES.items()
@@ -25,28 +24,16 @@ EVERY = [
 ]
 
 
-def _work(kind: str, interpret: bool, folder: Path) -> Any:
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = folder / f"{kind}.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
-    command = [sys.executable, str(Path(__file__).parent / "spike_workers.py"), kind, str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return torch.load(file)
-
-
 @pytest.fixture(scope="session")
 def interpreted_rows(tmp_path_factory) -> dict[tuple[str, bool], tuple[Tensor, ...]]:
     """Results of the interpreted Triton bodies, by label and whether in order."""
-    return _work("interpret", True, tmp_path_factory.mktemp("triton"))
+    return work(WORKER, "interpret", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.fixture(scope="session")
 def compiled_rows(tmp_path_factory) -> dict[tuple[str, int | str], list]:
     """Reports of the compiled Triton kernels, by label and GPU."""
-    return _work("compile", False, tmp_path_factory.mktemp("triton"))
+    return work(WORKER, "compile", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.fixture

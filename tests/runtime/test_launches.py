@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 import torch
 from launches_worker import STEPS, cases, label
 from networks import NETWORKS
+from triton_worker import work
 
 import lava_torch as lt
 from lava_torch.compiler.plan import make_plan
@@ -19,32 +17,18 @@ from lava_torch.kernels import spike
 from lava_torch.kernels.equation.row import EquationOp
 from lava_torch.runtime.steppers.launches import Launches
 
+WORKER = Path(__file__).parent / "launches_worker.py"
 CASES = [pytest.param(*case, id=label(*case)) for case in cases()]
-
-
-def work(kind: str, interpret: bool, folder: Path) -> dict:
-    pytest.importorskip("triton", reason="Triton is there on Linux only")
-    file = folder / f"{kind}.pt"
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
-    worker = str(Path(__file__).parent / "launches_worker.py")
-    done = subprocess.run(
-        [sys.executable, worker, kind, str(file)],
-        env=environment, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    return torch.load(file)
 
 
 @pytest.fixture(scope="session")
 def launched(tmp_path_factory):
-    return work("interpret", True, tmp_path_factory.mktemp("launches"))
+    return work(WORKER, "interpret", tmp_path_factory.mktemp("launches"))
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
-    return work("compile", False, tmp_path_factory.mktemp("launches"))
+    return work(WORKER, "compile", tmp_path_factory.mktemp("launches"))
 
 
 def stepped(name: str, tag: str, batch: int | None, **options) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
 import lava_torch as lt
 from lava_torch.core import implements, tag
@@ -343,10 +344,3 @@ class TestVars:
         assert chain.lif.v.model is None
         chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg())
         assert chain.lif.v.model is chain.lif.model is chain.lif.runtime.network.lif
-
-
-def wait_until(condition, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.001)

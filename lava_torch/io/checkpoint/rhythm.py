@@ -8,6 +8,7 @@ from lava_torch.compiler import Network
 from lava_torch.core.checkpoints import Path as AnyPath
 from lava_torch.core.process import AbstractProcess
 from lava_torch.io.checkpoint.describe import Description
+from lava_torch.io.checkpoint.errors import CheckpointError
 from lava_torch.io.checkpoint.folder import (
     check_is_ours,
     checked_every,
@@ -38,6 +39,7 @@ class FolderRhythm:
 
     def begin(self, network: Network) -> None:
         """Make the folder; CheckpointError if the network cannot be saved, or not there."""
+        _check_between_steps(network)
         self._description = Description([self._process], setup_of(self._process, network))
         describe_state(network, self._description.encoder())
         make_folder(self._folder)
@@ -47,3 +49,15 @@ class FolderRhythm:
         time_step = int(network.clock.time_step)
         write(self._description, network, file_of(self._folder, time_step), Form(self._process))
         remove_old(self._folder, time_step)
+
+
+def _check_between_steps(network: Network) -> None:
+    """Asynchronous models are somewhere in their `run_async` when others are between steps."""
+    hosted = {} if network.hosting is None else network.hosting.models
+    for name, model in hosted.items():
+        if model.is_async:
+            raise CheckpointError(
+                f"Process '{name}' has the asynchronous model {model.model_class.__name__}, which "
+                "cannot be saved while it runs: leave checkpoint_every out, and save() between "
+                "runs."
+            )

@@ -251,7 +251,7 @@ class PyRefPort(AbstractPyPort):
                 f"{message.shape}."
             )
         if self.var is not None:
-            self.var.write(message)
+            self.var.write(self.label, message)
 
     def wait(self) -> None:
         """Return when all that was written has arrived."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from lava_torch.core.path_steps import Place, Step, applied
+from lava_torch.model.errors import VarValueError
 from lava_torch.model.hosted.tasks import wait
 
 
@@ -30,6 +31,10 @@ class Server:
 
     def close(self) -> None:
         self.is_open = False
+
+    def keep(self, requests: Collection[Callable[[], None]]) -> None:
+        """Of the requests that wait, forget all but these."""
+        self.waiting = deque(request for request in self.waiting if request in requests)
 
     def submit(self, request: Callable[[], None]) -> None:
         if self.is_open:
@@ -61,12 +66,20 @@ class SharedVar:
         self._await(port, "read")
         return np.array(applied(self.back, self.var.get()))
 
-    def write(self, data: np.ndarray) -> None:
+    def write(self, port: str, data: np.ndarray) -> None:
         new = applied(self.forward, data)
-        if not any(isinstance(step, Place) for step in self.forward):
-            return self.server.submit(lambda: self.var.put(new))
-        here = applied(self.forward, np.ones(data.shape, bool))
-        self.server.submit(lambda: self.var.put(np.where(here, new, self.var.get())))
+        here = None
+        if any(isinstance(step, Place) for step in self.forward):
+            here = applied(self.forward, np.ones(data.shape, bool))
+        self.server.submit(lambda: self._put(port, new, here))
+
+    def _put(self, port: str, data: np.ndarray, here: np.ndarray | None) -> None:
+        try:
+            self.var.put(data if here is None else np.where(here, data, self.var.get()))
+        except ValueError as error:
+            raise VarValueError(
+                f"RefPort '{port}' wrote Var '{self.label}', which refused it: {error}"
+            ) from error
 
     def settle(self, port: str) -> None:
         if self.server.waiting:

@@ -7,10 +7,17 @@ always known what all the others wait for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import greenlet
+
+log = logging.getLogger("lava_torch")
+
+
+#: How often a task is asked to end.
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -33,19 +40,30 @@ class Task(greenlet.greenlet):
         return self.switch()
 
     def end(self) -> None:
-        """Unwind it, from where it waits."""
+        """Unwind it, from where it waits. What its model raises meanwhile is logged; one that waits
+        again and again is left where it is."""
         self.parent = greenlet.getcurrent()
-        self.throw(Ended)
+        for _ in range(_ATTEMPTS):
+            try:
+                self.throw(Ended)
+            except (Exception, SystemExit):
+                log.exception("A numpy model raised an exception while it was ended.")
+            if self.dead:
+                return
+        log.error("A numpy model that was to end did not: it catches GreenletExit and waits again.")
 
 
 def wait(over: Callable[[], bool], what: str) -> None:
     """Let other tasks run until `over()` is true.
 
-    Raises RuntimeError outside of a run, where nothing else could make it true.
+    Raises RuntimeError outside of a phase of a run, where nothing else could make it true.
     """
     task = greenlet.getcurrent()
     if not isinstance(task, Task):
-        raise RuntimeError(f"This waits for {what}, which cannot come: no run is on.")
+        raise RuntimeError(
+            f"This waits for {what}, which cannot come now: a model can wait in the methods of its "
+            "phases only, and not in a guard or outside of a run."
+        )
     while not over():
         task.parent.switch(Wait(over, what))
 

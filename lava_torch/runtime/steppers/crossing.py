@@ -127,6 +127,7 @@ class EagerStages(CompiledStages):
         for wire in self.stages[stage].wires:
             network._place[0] = (wire.node, "spiking")
             network._spike(wire, network.models[wire.node], {}, self._messages, True)
+        network._place[0] = None
 
     def sent(self, key: Key) -> np.ndarray | None:
         message = self._messages.get(key)
@@ -137,9 +138,11 @@ class EagerStages(CompiledStages):
 
     def learn(self) -> None:
         self.network._phase(self.network._learners, "learn", "learning", True)
+        self.network._place[0] = None
 
     def manage(self) -> None:
         self.network._manage(True)
+        self.network._place[0] = None
 
     def end(self) -> None:
         self._state.commit()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 import torch
 
@@ -18,7 +15,7 @@ from lava_torch.compiler.wiring import Key
 from lava_torch.core.sync import Phase
 from lava_torch.model.hosted import PyLoihiProcessModel
 from lava_torch.model.hosted.adapter import HostedModel
-from lava_torch.runtime.control import Control
+from lava_torch.runtime.control import Control, interrupts_deferred
 from lava_torch.runtime.crew import Call, Crew, Place
 from lava_torch.runtime.free import FreeRunners
 from lava_torch.runtime.steppers.base import Stepper
@@ -43,6 +40,7 @@ class HostedStepper(Stepper):
         compiled = len(network.models) > len(hosting.models)
         self._compiled = compiled_stages(network, self._stages) if compiled else None
         self._crossing = _Crossing(hosting, self)
+        self._channels = hosting.channels()
         self._guarded = {guard: _overriding(self._models, guard) for guard in _GUARDS}
         self._servers = _servers(hosting)
         self._order: list[Call] = [_Method(m, network, "run_spk", "spiking") for m in self._models]
@@ -57,9 +55,17 @@ class HostedStepper(Stepper):
         self.network._place[0] = None
         self.stop_asked = False
         self._free.begin(steps, control)
-        if not self._models and self._compiled is None:
-            return self._free.run_alone(steps)
-        with interrupts_deferred(control), self._running():
+        try:
+            with interrupts_deferred(control):
+                if not self._models and self._compiled is None:
+                    return self._free.run_alone(steps)
+                return self._advance(steps, control)
+        except BaseException:
+            self._free.abandon()
+            raise
+
+    def _advance(self, steps: int, control: Control) -> int:
+        with self._running():
             done = 0
             while done < steps and not control.requested:
                 self._step()
@@ -90,6 +96,8 @@ class HostedStepper(Stepper):
             self._serve_host()
         finally:
             hosting.before_read = hosting.after_write = None
+            for server in self._servers:
+                server.close()
             if compiled is not None:
                 compiled.end_run()
             self._crew.close()
@@ -98,7 +106,6 @@ class HostedStepper(Stepper):
         """After a run Vars are open: what was written arrives."""
         for server in self._servers:
             server.open()
-            server.close()
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -120,6 +127,8 @@ class HostedStepper(Stepper):
 
     def _begin(self) -> None:
         self._crossing.arrived.clear()
+        self._held = [(c, tuple(c.items)) for c in self._channels if c.items]
+        self._asked_before = [(server, tuple(server.waiting)) for server in self._servers]
         if self._compiled is not None:
             self._compiled.begin()
 
@@ -130,8 +139,15 @@ class HostedStepper(Stepper):
             self._compiled.end()
 
     def _drop(self) -> None:
-        for server in self._servers:
+        """The step is to be done again: what it sent, and the writes that it left, must not come
+        twice."""
+        for channel in self._channels:
+            channel.items.clear()
+        for channel, items in self._held:
+            channel.items.extend(items)
+        for server, requests in self._asked_before:
             server.close()
+            server.keep(requests)
         if self._compiled is not None:
             self._compiled.drop()
 
@@ -164,9 +180,16 @@ class HostedStepper(Stepper):
     def _asking(self, *guards: str) -> dict[str, list[HostedModel]]:
         """The models that ask for a phase, by guard; but none that wants the run to end."""
         return {
-            guard: [m for m in self._guarded[guard] if not _ends(m) and getattr(m.hosted, guard)()]
+            guard: [m for m in self._guarded[guard] if not _ends(m) and self._asks(m, guard)]
             for guard in guards
         }
+
+    def _asks(self, model: HostedModel, guard: str) -> bool:
+        try:
+            return bool(getattr(model.hosted, guard)())
+        except Exception:
+            self.network._place[0] = (model.binding.name, f"{guard} of the {_GUARDS[guard]}")
+            raise
 
     def _phase(self, phase: Phase, words: str, method: str, models: list[HostedModel]) -> None:
         """Call a method of these models; Vars are open as soon as their Process is done."""
@@ -195,7 +218,12 @@ class HostedStepper(Stepper):
         return bool(ending)
 
 
-_GUARDS = ("pre_guard", "lrn_guard", "post_guard")
+#: By guard, the phase that it asks for.
+_GUARDS = {
+    "pre_guard": "pre-management",
+    "lrn_guard": "learning",
+    "post_guard": "post-management",
+}
 
 
 def _ends(model: HostedModel) -> bool:
@@ -297,31 +325,3 @@ class _StageCall:
         given, arrived = self._stepper._hosting.given, self._stepper._crossing.arrived
         missing = [given[key] for key in self._needs - arrived if not given[key].items]
         return ", ".join(f"a message of '{c.source}' at '{c.target}'" for c in missing)
-
-
-@contextmanager
-def interrupts_deferred(control: Control) -> Iterator[None]:
-    """On the main thread, let Ctrl-C ask for the end of the run, and raise KeyboardInterrupt when
-    its step is over; the second one at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = signal.getsignal(signal.SIGINT)
-    if not callable(old):  # ignored, or not Python's
-        yield
-        return
-    seen: list[FrameType | None] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        seen.append(frame)
-        control.request()
-        if len(seen) > 1:
-            old(number, frame)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, old)
-    if seen:
-        old(signal.SIGINT, seen[0])
