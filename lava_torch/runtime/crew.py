@@ -63,6 +63,7 @@ class Crew:
         self._done: list[Call] = []
         self._waiting: list[tuple[Task, Wait]] = []
         self._failures: list[tuple[Place | None, Exception]] = []
+        self._abandoning = False
         self.switched = False
 
     def run(self, calls: Iterable[Call]) -> list[Call]:
@@ -145,6 +146,8 @@ class Crew:
                 try:
                     call.run()
                 except Exception as error:
+                    if self._abandoning:
+                        raise
                     self._failures.append((call.failed(), error))
                     continue
                 self._done.append(call)
@@ -154,8 +157,12 @@ class Crew:
         waiting, self._waiting = self._waiting, []
         self._queue.clear()
         self._blocked.clear()
-        for task, _ in waiting:
-            task.end()
+        self._abandoning = True
+        try:
+            for task, _ in waiting:
+                task.end()
+        finally:
+            self._abandoning = False
 
     def _description(self) -> str:
         what = [wait.what for _, wait in self._waiting]
