@@ -36,4 +36,4 @@ def test_it_prints_what_it_says(script, capsys):
 
 
 def test_all_are_there():
-    assert len(SCRIPTS) >= 17
+    assert len(SCRIPTS) >= 20

@@ -63,7 +63,7 @@ class Crew:
         self._done: list[Call] = []
         self._waiting: list[tuple[Task, Wait]] = []
         self._failures: list[tuple[Place | None, Exception]] = []
-        self._ending = False
+        self._abandoning = False
         self.switched = False
 
     def run(self, calls: Iterable[Call]) -> list[Call]:
@@ -146,7 +146,7 @@ class Crew:
                 try:
                     call.run()
                 except Exception as error:
-                    if self._ending:
+                    if self._abandoning:
                         raise
                     self._failures.append((call.failed(), error))
                     continue
@@ -157,10 +157,12 @@ class Crew:
         waiting, self._waiting = self._waiting, []
         self._queue.clear()
         self._blocked.clear()
-        self._ending = True
-        for task, _ in waiting:
-            task.end()
-        self._ending = False
+        self._abandoning = True
+        try:
+            for task, _ in waiting:
+                task.end()
+        finally:
+            self._abandoning = False
 
     def _description(self) -> str:
         what = [wait.what for _, wait in self._waiting]
