@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from lava_torch.compiler.network import Network
 from lava_torch.model.hosted.adapter import HostedModel
 from lava_torch.model.hosted.tasks import Task, Wait
 from lava_torch.runtime.control import Control, interrupts_deferred
 from lava_torch.runtime.crew import DeadlockError
+
+log = logging.getLogger("lava_torch")
+
+#: How often models go on that were asked to end.
+_TURNS = 1000
 
 
 class FreeRunners:
@@ -21,11 +28,11 @@ class FreeRunners:
         """Begin a run of so many steps, unless one is on."""
         if self._on or not self._models:
             return
-        self._on, self._control = True, control
+        self._on, self._control, self._over = True, control, False
         for model in self._models:
             model.hosted.num_steps = steps
             model.hosted._req_pause = model.hosted._req_stop = False
-            model.hosted._end_asked = lambda: control.requested
+            model.hosted._end_asked = self._end_asked
             self._tasks[model.binding.name] = (Task(model.hosted.run_async), None)
 
     def turn(self) -> bool:
@@ -43,8 +50,7 @@ class FreeRunners:
 
         Raises DeadlockError if all wait for each other.
         """
-        while self._tasks and self.turn():
-            pass
+        self._run_out()
         if self._control.requested:
             return 0
         if self._tasks:
@@ -66,10 +72,28 @@ class FreeRunners:
             return
         try:
             with interrupts_deferred(self._control):
-                while self._tasks and self.turn():
-                    pass
+                self._run_out()
         finally:
             self.abandon()
+
+    def _end_asked(self) -> bool:
+        # Not within a step, in which others may wait for what these are yet to send.
+        return self._over and self._control.requested
+
+    def _run_out(self) -> None:
+        """Let all come to their end. Those that are asked to, and do not look, go on for so many
+        turns only."""
+        self._over = True
+        left = _TURNS
+        while self._tasks and left and self.turn():
+            left -= self._control.requested
+        if not left:
+            log.warning(
+                "The asynchronous models of %s went on after the run was to end, and are ended "
+                "where they wait: return when check_for_pause_cmd() or check_for_stop_cmd() is "
+                "true.",
+                list(self._tasks),
+            )
 
     def _resume(self, name: str, task: Task) -> None:
         del self._tasks[name]

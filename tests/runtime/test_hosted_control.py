@@ -190,6 +190,55 @@ def test_a_run_within_a_run_is_refused() -> None:
     process.stop()
 
 
+def test_asynchronous_models_finish_the_step_in_which_a_pause_comes() -> None:
+    """Another model may wait for their answer when they are asked to end."""
+
+    def answer(self):
+        for _ in range(10**9):
+            if self.check_for_stop_cmd():
+                return
+            self.out.send(self.inp.recv())
+
+    def ask_twice(self):
+        for _ in range(2):
+            self.out.send(ONES)
+            self.inp.recv()
+            if self.time_step % 5 == 0:
+                process.runtime._control.request()  # what pause() does, in the middle of a step
+
+    first = asynchronous("first", ins=["inp"], outs=["out"], run_async=answer)
+    process = numpy_node("process", ins=["inp"], outs=["out"], run_spk=ask_twice)
+    first.out.connect(process.inp)
+    process.out.connect(first.inp)
+    for number in range(1, 5):
+        process.run(lt.RunContinuous(), run_cfg=CFG)
+        process.wait()
+        assert process.runtime.time_step == 5 * number
+    process.stop()
+
+
+@pytest.mark.parametrize("end", ["pause", "stop"])
+def test_asynchronous_models_that_never_look_are_ended(end, caplog) -> None:
+    def send(self):
+        while True:
+            self.out.send(ONES)
+
+    def receive(self):
+        while True:
+            self.state = self.state + self.inp.recv()
+
+    first = asynchronous("first", outs=["out"], run_async=send)
+    second = asynchronous("second", ins=["inp"], run_async=receive)
+    first.out.connect(second.inp)
+    first.run(lt.RunContinuous(), run_cfg=CFG)
+    model = first.runtime.network.models["second"].hosted
+    wait_until(lambda: model.state[0] > 1000)
+    with caplog.at_level("WARNING", "lava_torch"):
+        getattr(first, end)()
+    assert "'first', 'second'" in caplog.text and "check_for_pause_cmd()" in caplog.text
+    first.stop()
+
+
 def test_asynchronous_models_know_the_steps_of_the_whole_run() -> None:
     """Also where the runtime stops on the way, as it does for a checkpoint or a logger."""
     told = []
