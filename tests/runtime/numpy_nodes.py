@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import lava_torch as lt
 from lava_torch.core import implements
@@ -75,3 +76,11 @@ def pair(**methods: Callable[[Any], Any]) -> tuple[lt.AbstractProcess, lt.Abstra
     first, second = sender(), receiver(**methods)
     first.out.connect(second.inp)
     return first, second
+
+
+def fails(process, condition=None, error=RuntimeError) -> BaseException:
+    """What a run of five steps raises, or another one to its end."""
+    with pytest.raises(error) as caught:
+        process.run(condition or lt.RunSteps(5), run_cfg=lt.Loihi2SimCfg())
+        process.wait()
+    return caught.value
