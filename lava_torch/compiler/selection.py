@@ -115,7 +115,7 @@ def _imported(full: str, process_class: type) -> ModuleType | ImportError:
             raise
         warnings.warn(
             f"Module '{full}', beside that of {process_class.__name__}, cannot be imported: "
-            f"{error}. If it has models, they are not candidates.",
+            f"{str(error).rstrip('.')}. If it has models, they are not candidates.",
             stacklevel=2,
         )
         _broken[full] = error

@@ -17,12 +17,13 @@ from lava_torch.model.errors import VarIndexError
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.runtime.control import Control
 from lava_torch.runtime.crew import SeveralFailed
+from lava_torch.runtime.lava_names import LavaNames
 from lava_torch.runtime.steppers import make_stepper
 
 log = logging.getLogger("lava_torch")
 
 
-class Runtime:
+class Runtime(LavaNames):
     """Runs one compiled network.
 
     A blocking run steps on the caller's thread, any other on a thread of its own, which ends with

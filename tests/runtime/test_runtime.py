@@ -344,3 +344,23 @@ class TestVars:
         assert chain.lif.v.model is None
         chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg())
         assert chain.lif.v.model is chain.lif.model is chain.lif.runtime.network.lif
+
+
+class TestLavaNames:
+    """Lava's runtime is asked for Vars by their ids."""
+
+    def test_get_and_set(self, counter) -> None:
+        counter.run(lt.RunSteps(3), run_cfg=CFG)
+        runtime, var = counter.runtime, counter.count
+        np.testing.assert_array_equal(runtime.get_var(var.id), [3])
+        runtime.set_var(var.id, np.array([7]))
+        assert runtime.get_var(var.id, 0) == counter.count.get()[0] == 7
+        with pytest.raises(ValueError, match=r"has the id 12345; its Processes are \['counter'\]"):
+            runtime.get_var(12345)
+
+    def test_of_what_is_on(self, counter) -> None:
+        counter.run(lt.RunContinuous(), run_cfg=CFG)
+        runtime = counter.runtime
+        assert runtime._is_initialized and runtime._is_started and runtime._is_running
+        counter.stop()
+        assert not runtime._is_running and not runtime._is_started
