@@ -309,15 +309,13 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"'watch' probes 'learner\.v' already"):
             monitor.probe(learner.v, 5)
 
-    @pytest.mark.parametrize("new", [False, True], ids=["its-network", "a-new-Monitor"])
-    def test_after_compile(self, learner, monitor, new) -> None:
+    def test_after_compile(self, learner, monitor) -> None:
         monitor.probe(learner.v, 3)
         learner.run(lt.RunSteps(1), run_cfg=CFG)
-        late = lt.Monitor(name="watch") if new else monitor
         with pytest.raises(RuntimeError, match=r"'watch' cannot probe 'learner\.w'.*compiled"):
-            late.probe(learner.w, 3)
+            monitor.probe(learner.w, 3)
         learner.stop()
-        late.probe(learner.w, 3)
+        monitor.probe(learner.w, 3)
 
 
 def test_a_run_without_an_end_fills_the_record_and_then_fails(make_chain) -> None:

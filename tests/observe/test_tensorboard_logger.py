@@ -114,6 +114,17 @@ class TestTrainingLoop:
             call(logger)
 
 
+def test_a_probe_between_runs_logs_from_then_on(cell, logger, tmp_path) -> None:
+    cell.run(lt.RunSteps(3), run_cfg=CFG)
+    logger.probe(cell.v, index=0)
+    cell.run(lt.RunSteps(4))
+    cell.stop()
+    logger.flush()
+    events = Events(tmp_path)
+    (tag,) = events.tags("scalars")
+    assert events.steps(tag) == events.curve(tag) == [4, 5, 6, 7]
+
+
 class TestTheEnd:
     def test_close_twice_and_use_after(self, cell, tmp_path) -> None:
         logger = lt.TensorBoardLogger(tmp_path)
@@ -270,13 +281,6 @@ class TestBadInput:
         logger.probe(cell.v, kind="raster")
         with pytest.raises(ValueError, match="scalar probe with the tag 'cell.v'"):
             logger.probe(cell.v, index=0)
-
-    def test_after_compile(self, cell, logger) -> None:
-        cell.run(lt.RunSteps(1), run_cfg=CFG)
-        with pytest.raises(RuntimeError, match=r"cell\.v.*compiled"):
-            logger.probe(cell.v)
-        cell.stop()
-        logger.probe(cell.v)
 
     @pytest.mark.parametrize(("batch_size", "item"), [(None, 1), (2, 2)])
     def test_an_item_that_the_batch_lacks(self, cell, logger, batch_size, item) -> None:
