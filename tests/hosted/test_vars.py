@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 
 import lava_torch as lt
 from lava_torch.core import CPU, LoihiProtocol, implements, requires, tag
@@ -210,6 +211,38 @@ class TestState:
         assert model_of(walker).seen == model_of(whole[0]).seen
         assert not recwarn
         whole[0].stop(), walker.stop()
+
+    def test_a_state_dict_through_a_file(self, tmp_path):
+        kept = {
+            "bools": np.array([True, False]),
+            "complex": np.array([1j, 2]),
+            "words": np.array([2**64 - 1], np.uint64),
+            "big-endian": np.arange(3, dtype=">i4"),
+            "texts": np.array([["a", "bc"]]),
+            "number": np.float32(0.1),
+            "nested": [1, (2.5, "x", None), {"y": np.int8(3)}],
+        }
+
+        class Keeping(WalkerModel):
+            def __init__(self, proc_params):
+                super().__init__(proc_params)
+                self.kept = {}
+
+        walker = Walker()
+        network = lt.compile(walker, lt.Loihi2SimCfg(exception_proc_model_map={Walker: Keeping}))
+        model = network.models["walker"].hosted
+        model.kept = kept
+        model.rng.random(7)
+        torch.save(network.state_dict(), tmp_path / "net.pt")
+        following, model.rng = model.rng.random(3), np.random.default_rng()
+        model.kept = {}
+        network.load_state_dict(torch.load(tmp_path / "net.pt"))
+        np.testing.assert_array_equal(model.rng.random(3), following)
+        assert model.kept.keys() == kept.keys() and model.kept["nested"] == kept["nested"]
+        for name in list(kept)[:6]:
+            np.testing.assert_array_equal(model.kept[name], kept[name])
+            assert model.kept[name].dtype == kept[name].dtype.newbyteorder("=")
+        assert type(model.kept["nested"][2]["y"]) is np.int8
 
     def test_a_run_goes_on_from_its_last_checkpoint(self, tmp_path):
         whole = mixed()

@@ -128,14 +128,23 @@ def forked(folder: Path, kill_after: float | None) -> str:
     return result
 
 
+def newest(folder: Path) -> int:
+    """The step of the newest checkpoint; 0 where there is none."""
+    return max([0, *map(step_of, folder.iterdir())]) if folder.is_dir() else 0
+
+
 def main() -> None:
     folder, seed = Path(sys.argv[1]), int(sys.argv[3])
     torch.set_num_threads(1)
     random.seed(seed)
     print("alone", alone())
+    reached, longest = 0, 0.25
     for _ in range(KILLS):
-        forked(folder, random.uniform(0.0, 0.25))
-        print("killed", max(map(step_of, folder.iterdir()), default=0) if folder.is_dir() else 0)
+        forked(folder, random.uniform(0.0, longest))
+        before, reached = reached, newest(folder)
+        # Where the machine is busy, children come nowhere in that time.
+        longest *= 1.5 if reached == before else 0.9
+        print("killed", reached)
     print("killed", forked(folder, None))
     print("files", *sorted(file.name for file in folder.iterdir()))
 

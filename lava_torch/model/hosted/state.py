@@ -1,4 +1,4 @@
-"""What a numpy model holds, as plain data: numbers, text, arrays, and lists and dicts of these."""
+"""What a numpy model holds, as plain data: numbers, text, tensors, and lists and dicts of these."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+import torch
 
 from lava_torch.model.hosted.channel import Channel
 
@@ -59,17 +60,18 @@ def set_queued(channel: Channel, items: list[Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biufcSU":
-            raise _NotPlain
-        return value.copy()
-    if isinstance(value, _NUMBERS) and type(value) in _NUMBERS or isinstance(value, np.generic):
+    if type(value) is np.ndarray:
+        return {"$array": _tensor(value)}
+    if isinstance(value, np.generic):
+        return {"$scalar": _tensor(np.asarray(value))}
+    if type(value) in _NUMBERS:
         return value
     if isinstance(value, np.random.Generator):
         return {"$generator": _plain(value.bit_generator.state)}
     if scipy.sparse.issparse(value):
         csr = scipy.sparse.csr_matrix(value)
-        return {"$csr": [csr.data.copy(), csr.indices.copy(), csr.indptr.copy(), list(csr.shape)]}
+        parts = (csr.data, csr.indices, csr.indptr)
+        return {"$csr": [*map(_tensor, parts), list(csr.shape)]}
     if type(value) in (list, tuple):
         return type(value)(map(_plain, value))
     if type(value) is dict and all(type(key) is str for key in value):
@@ -77,10 +79,30 @@ def _plain(value: Any) -> Any:
     raise _NotPlain
 
 
+def _tensor(array: np.ndarray) -> torch.Tensor | list:
+    """What torch.load takes without pickle: a tensor; of text its dtype, its shape and a list."""
+    if array.dtype.kind in "SU":
+        return [array.dtype.str, list(array.shape), array.reshape(-1).tolist()]
+    try:
+        return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
+    except TypeError:
+        raise _NotPlain from None
+
+
+def _array(held: torch.Tensor | list) -> np.ndarray:
+    """The reverse of `_tensor`."""
+    if isinstance(held, torch.Tensor):
+        return held.cpu().numpy().copy()
+    dtype, shape, texts = held
+    return np.array(texts, dtype).reshape(shape)
+
+
 def _thing(value: Any, old: Any) -> Any:
     """The reverse of `_plain`; `old` is what a model made of it in its constructor."""
-    if isinstance(value, np.ndarray):
-        return value.copy()
+    if isinstance(value, dict) and "$array" in value:
+        return _array(value["$array"])
+    if isinstance(value, dict) and "$scalar" in value:
+        return _array(value["$scalar"])[()]
     if isinstance(value, dict) and "$generator" in value:
         state = value["$generator"]
         generator = old if isinstance(old, np.random.Generator) else np.random.default_rng()
@@ -89,8 +111,8 @@ def _thing(value: Any, old: Any) -> Any:
         generator.bit_generator.state = state
         return generator
     if isinstance(value, dict) and "$csr" in value:
-        data, indices, indptr, shape = value["$csr"]
-        return scipy.sparse.csr_matrix((data, indices, indptr), shape=tuple(shape))
+        *parts, shape = value["$csr"]
+        return scipy.sparse.csr_matrix(tuple(map(_array, parts)), shape=tuple(shape))
     if isinstance(value, (list, tuple)):
         return type(value)(_thing(item, None) for item in value)
     if isinstance(value, dict):
