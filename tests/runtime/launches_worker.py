@@ -11,10 +11,12 @@ import sys
 import numpy as np
 import torch
 from networks import NETWORKS
+from numpy_nodes import numpy_node
 from torch import Tensor
 
 import lava_torch as lt
 from lava_torch.compiler.plan import make_plan
+from lava_torch.runtime.steppers import crossing
 from lava_torch.runtime.steppers.launches import Launches
 
 STEPS = 4
@@ -36,6 +38,27 @@ def launched(name: str, tag: str, batch: int | None) -> dict[str, Tensor]:
     return network.state_dict()
 
 
+def mixed(tag: str, launches: bool) -> dict[str, Tensor]:
+    """The state after some steps of a network that has a numpy model in a loop with neurons;
+    `launches`: as kernels on a GPU are launched between those of numpy models."""
+
+    def answer(self):
+        self.out.send(self.state * 5)
+        self.state = self.inp.recv()
+
+    lif = NETWORKS["recurrent"](tag, np.random.default_rng(0))
+    node = numpy_node("node", ins=["inp"], outs=["out"], shape=(12,), run_spk=answer)
+    node.out.connect(lif.a_in)
+    lif.s_out.connect(node.inp)
+    in_table = crossing._TableRun
+    if launches:
+        crossing._TableRun = lambda _, clock, owned: crossing._Launched([o.row for o in owned])
+    lif.run(lt.RunSteps(STEPS), run_cfg=lt.Loihi2SimCfg(select_tag=tag, dtype="float64"))
+    crossing._TableRun = in_table
+    state = lif.runtime.network.state_dict()
+    return {name: x.clone() for name, x in state.items() if isinstance(x, Tensor)}
+
+
 def cases() -> list[tuple[str, str, int | None, bool]]:
     """Network, precision, batch, and whether the order of sums is to be determined."""
     return [
@@ -55,6 +78,8 @@ def interpret() -> dict[str, dict[str, Tensor]]:
     for case in cases():
         torch.use_deterministic_algorithms(case[3])
         results[label(*case)] = launched(*case[:3])
+    for tag in ("floating_pt", "fixed_pt"):
+        results[f"mixed-{tag}"] = mixed(tag, launches=True)
     return results
 
 

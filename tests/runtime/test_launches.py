@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from launches_worker import STEPS, cases, label
+from launches_worker import STEPS, cases, label, mixed
 from networks import NETWORKS
 from triton_worker import work
 
@@ -53,6 +53,13 @@ def assert_same(tag: str, got: dict, expected: dict) -> None:
 def test_interpreted_launches_agree_with_the_eager_stepper(name, tag, batch, ordered, launched):
     expected = stepped(name, tag, batch, stepper="eager")
     assert_same(tag, launched[label(name, tag, batch, ordered)], expected)
+
+
+@pytest.mark.parametrize("tag", ["floating_pt", "fixed_pt"])
+def test_interpreted_launches_between_numpy_models(tag, launched):
+    expected = mixed(tag, launches=False)
+    assert expected["lif.v"].any() and expected["clock.time_step"] == STEPS
+    assert_same(tag, launched[f"mixed-{tag}"], expected)
 
 
 def test_neurons_compile_ahead_without_spills(compiled):
