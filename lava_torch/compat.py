@@ -144,7 +144,6 @@ TABLE: dict[str, dict[str, str]] = {
     "lava.magma.core.sync.protocols.loihi_protocol": {
         _CORE: "LoihiProtocol Phase Proc_Function_With_Guard=PhaseMethod"
     },
-    # For isinstance and annotations: `create_runtime` makes it, not its constructor as in Lava.
     "lava.magma.runtime.runtime": {"lava_torch.runtime": "Runtime"},
     "lava.networks.gradedvecnetwork": {
         NOT_YET: "InputVec OutputVec LIFVec GradedVec ProductVec GradedDense GradedSparse "

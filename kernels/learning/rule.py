@@ -29,13 +29,14 @@ from lava_torch.kernels.learning.wide import Number, Wide
 BITS = (
     {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
 )
-#: What a factor can be: a trace of 7 bits, but x1 a graded spike, and what neurons send is any.
+#: What a factor can be: a trace of 7 bits, but x1 a graded spike, and what neurons send as y is
+#: anything, of which the history keeps this much.
 RANGES = {
     "x0": (0, 1),
     "y0": (0, 1),
     "x1": (0, 255),
     "x2": (0, 127),
-    **dict.fromkeys(("y1", "y2", "y3"), (-128, 127)),
+    **dict.fromkeys(("y1", "y2", "y3"), (-128, 255)),
     **dict.fromkeys("wdt", (-257, 256)),
 }
 #: Bits of fraction of the accumulator, and its limits.

@@ -43,9 +43,10 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
 
     Those in the class's own module come first, in order of definition; then those in the other
     modules of its folder, in alphabetical order. Modules of its package are imported for that;
-    beside a script, only modules that it has imported, and those with "model" in their names. One
-    that needs a package which is not there is left out with a warning, or if no model is found,
-    its ImportError is raised.
+    beside a script, only modules that it has imported, and those with "model" in their names, of
+    which none can have models of a Process that the script itself defines. One that needs a package
+    which is not there is left out with a warning, or if no model is found, its ImportError is
+    raised. Of models of one name that no module holds, the one defined last is found.
     """
     found: list[ModelClass] = []
     broken: list[ImportError] = []
@@ -53,10 +54,16 @@ def find_models(process_class: type[AbstractProcess]) -> list[ModelClass]:
         for value in list(vars(module).values()):
             if _implements(value, process_class, module) and value not in found:
                 found.append(value)
-    found = found or [m for m in _subclasses(AbstractProcessModel) if _is_for(m, process_class)]
+    found = found or _held_by_no_module(process_class)
     if broken and not found:
         raise broken[0]
     return found
+
+
+def _held_by_no_module(process_class: type) -> list[ModelClass]:
+    """The models for this class wherever they are; a second definition replaces the first."""
+    models = [m for m in _subclasses(AbstractProcessModel) if _is_for(m, process_class)]
+    return list({(m.__module__, m.__qualname__): m for m in models}.values())
 
 
 def _is_for(value: object, process_class: type[AbstractProcess]) -> bool:
@@ -92,7 +99,7 @@ def _modules(process_class: type, broken: list[ImportError]) -> Iterator[ModuleT
     package = home.__name__.rpartition(".")[0]
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
         full = f"{package}.{name}" if package else name
-        if full != home.__name__ and _may_import(full, package, folder):
+        if full != home.__name__ and _may_import(full, home.__name__, folder):
             module = _imported(full, process_class)
             if isinstance(module, ImportError):
                 broken.append(module)
@@ -122,12 +129,15 @@ def _imported(full: str, process_class: type) -> ModuleType | ImportError:
         return error
 
 
-def _may_import(full: str, package: str, folder: Path) -> bool:
+def _may_import(full: str, home: str, folder: Path) -> bool:
     """A script's folder may hold other scripts, which importing would run."""
-    if package:
+    if "." in full:
         return True
     loaded = getattr(sys.modules.get(full), "__file__", None)
-    return Path(loaded).parent == folder if loaded else "model" in full
+    if loaded:
+        return Path(loaded).parent == folder
+    # What imports the script by its name has classes of its own, not those of `__main__`.
+    return home != "__main__" and "model" in full
 
 
 def _exceptions(run_cfg: RunConfig) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lava_torch.compiler import Network, compile
@@ -12,21 +11,9 @@ from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
 from lava_torch.model.hosted.channel import CAPACITY
+from lava_torch.runtime.executable import Executable, mark
 from lava_torch.runtime.runtime import Runtime
 from lava_torch.runtime.steppers import make_stepper
-
-
-@dataclass(frozen=True)
-class Executable:
-    """A compiled network with the run config that it was compiled under."""
-
-    network: Network
-    run_cfg: RunConfig
-
-    @property
-    def process_list(self) -> list[AbstractProcess]:
-        """The Processes that it runs, without those that are made of others."""
-        return list(self.network.graph.node_of)
 
 
 class TorchEngine:
@@ -67,7 +54,7 @@ class TorchEngine:
                 f"Network; got {type(executable).__name__}."
             )
         _check_processes(process, network)
-        runtime = Runtime(network, stepper)
+        runtime = Runtime(network, stepper=stepper)
         mark(network)
         return runtime
 
@@ -101,14 +88,3 @@ def _check_processes(process: AbstractProcess, network: Network) -> None:
                 f"hold Process '{member.name}': it is of other Processes, or of these before they "
                 f"were connected or compiled again. It holds {list(network.models)}; compile anew."
             )
-
-
-def mark(network: Network) -> None:
-    """Tell the Processes which model stands for them."""
-    graph = network.graph
-    for process, model_class in graph.containers.items():
-        process._set_compiled(model_class, None)
-    for process, name in graph.node_of.items():
-        process._set_compiled(graph.nodes[name].model_class, network.models[name])
-        for var in process.vars:
-            var.model = network.models[name]

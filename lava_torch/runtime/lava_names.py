@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from lava_torch.compiler.network import Network
 from lava_torch.core.variable import Var
+from lava_torch.runtime.executable import mark
 
 
 class LavaNames:
@@ -14,6 +15,30 @@ class LavaNames:
     network: Network
     is_running: bool
     is_stopped: bool
+
+    def initialize(self, node_cfg_idx: int = 0) -> None:
+        """Make this the runtime of the network's Processes, as `create_runtime` does; after that
+        their Vars are read and written here. `node_cfg_idx` has no effect.
+
+        Raises RuntimeError if a Process has another runtime that is not stopped.
+        """
+        graph = self.network.graph
+        processes = (*graph.node_of, *graph.containers)
+        for process in processes:
+            if process._live_runtime() not in (None, self):
+                raise RuntimeError(
+                    f"Process '{process.name}' has a runtime already: stop() it first."
+                )
+        mark(self.network)
+        for process in processes:
+            process._join(self, is_caller=False)
+
+    def __enter__(self) -> Self:
+        self.initialize()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def get_var(self, var_id: int, idx: Any = None) -> Any:
         """The value of the Var with this id, as `get`; ValueError if the network has none such."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from lava_torch.compiler.network import Network
 from lava_torch.core.checkpoints import Rhythm
+from lava_torch.core.message_interface_enum import ActorType
 from lava_torch.core.port_base import connections_made
 from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
 from lava_torch.core.variable import Var
@@ -17,6 +18,7 @@ from lava_torch.model.errors import VarIndexError
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.runtime.control import Control
 from lava_torch.runtime.crew import SeveralFailed
+from lava_torch.runtime.executable import Executable, network_and_stepper
 from lava_torch.runtime.lava_names import LavaNames
 from lava_torch.runtime.steppers import make_stepper
 
@@ -31,6 +33,12 @@ class Runtime(LavaNames):
     RuntimeError that names the Process and the phase, chained from the original exception. The
     state is then that of the last finished step, and the network can be run again or stopped.
 
+    Parameters
+    ----------
+    exe : what `compile` of a Process returned, or a Network.
+    message_infrastructure_type, loglevel : Lava's; accepted, without effect.
+    stepper : a name of `STEPPERS`, instead of that of the run config.
+
     Attributes
     ----------
     network : the Network that is run; another one after its Processes were connected to more.
@@ -38,8 +46,16 @@ class Runtime(LavaNames):
     is_stopped : whether `stop()` was called.
     """
 
-    def __init__(self, network: Network, stepper: str = "auto") -> None:
-        self._stepper_name = stepper
+    def __init__(
+        self,
+        exe: Executable | Network,
+        message_infrastructure_type: ActorType | None = None,
+        loglevel: int = logging.WARNING,
+        *,
+        stepper: str | None = None,
+    ) -> None:
+        network, chosen = network_and_stepper(exe)
+        self._stepper_name = stepper or chosen
         self.connections = connections_made()
         self.adopt(network)
         self.is_stopped = False

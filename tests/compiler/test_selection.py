@@ -117,6 +117,34 @@ def test_process_and_model_in_one_script(tmp_path) -> None:
     assert run_script(tmp_path, "main.py") == "3"
 
 
+def test_nothing_beside_a_script_is_run_for_its_own_processes(tmp_path) -> None:
+    model = MODEL.replace("from {module} import Thing", "")
+    write(tmp_path / "main.py", PROCESS, model, RUN)
+    write(tmp_path / "all_models.py", "raise SystemExit('must not be imported')")
+    assert run_script(tmp_path, "main.py") == "3"
+
+
+class TestDefinedAgain:
+    """What a second run of a notebook's cell does."""
+
+    class Thing(lt.AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            self.x = lt.Var((1,), 0)
+
+    def define(self, by: int) -> type:
+        @lt.implements(self.Thing, lt.LoihiProtocol)
+        class ThingModel(lt.TorchProcessModel):
+            def absorb(self) -> None:
+                self.x = self.x + by
+
+        return ThingModel
+
+    def test_the_last_model_counts(self) -> None:
+        first, second = self.define(1), self.define(2)
+        assert find_models(self.Thing) == [second] != [first]
+
+
 class TestNeighbourThatCannotBeImported:
     @pytest.fixture
     def package(self, tmp_path):

@@ -103,7 +103,7 @@ def test_triton_interpreted(tmp_path):
 
 BITS = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7)
 RANGES = {"x0": (0, 1), "y0": (0, 1), "x1": (0, 255), "x2": (0, 127)}
-RANGES |= dict.fromkeys(("y1", "y2", "y3"), (-128, 127))
+RANGES |= dict.fromkeys(("y1", "y2", "y3"), (-128, 255))
 RANGES |= {"w": (-256, 255), "t": (-257, 255), "d": (0, 63)}
 
 

@@ -70,6 +70,24 @@ class TestLearningLIF:
         same(found[1], found[0], tag)
         assert np.any(found[0]["weights"] != 20)
 
+    @pytest.mark.parametrize("stepper", ["eager", "table"])
+    @pytest.mark.parametrize(("sent", "counts"), [(100, 100), (127, 127), (128, 127), (800, 127)])
+    def test_what_is_sent_as_a_trace_counts_with_7_bits(self, stepper, sent, counts):
+        rule = lt.Loihi3FLearningRule(dw="u0*t*y2", t_epoch=1)
+        synapses = lt.LearningDense(
+            weights=np.full((1, 1), -100), tag_1=np.full((1, 1), 32), learning_rule=rule
+        )
+        source = lt.io.source.RingBuffer(data=np.full((1, 1), sent))
+        source.s_out.connect(synapses.s_in_y2)
+        synapses.run(
+            lt.RunSteps(1), run_cfg=lt.Loihi2SimCfg(select_tag="fixed_pt", stepper=stepper)
+        )
+        # Of a tag's 9 bits and a trace's 7 with 15 in all, 5 are dropped: 32 * y2 / 32. A received
+        # trace that fits loses a part of a step's decay, and seldom 1.
+        learnt = synapses.weights.get().item() + 100
+        synapses.stop()
+        assert counts - 1 <= learnt <= counts
+
     def test_one_axis(self):
         with pytest.raises(ValueError, match="LearningLIF 'x' has the shape \\(2, 3\\)"):
             lt.LearningLIF(shape=(2, 3), name="x")

@@ -358,6 +358,29 @@ class TestLavaNames:
         with pytest.raises(ValueError, match=r"has the id 12345; its Processes are \['counter'\]"):
             runtime.get_var(12345)
 
+    def test_made_of_an_executable(self, counter) -> None:
+        runtime = lt.Runtime(exe=counter.compile(CFG), message_infrastructure_type=None)
+        runtime.initialize()
+        runtime.start(run_condition=lt.RunSteps(num_steps=4))
+        assert counter.count.get() == [4]
+        counter.run(lt.RunSteps(2))
+        assert runtime.get_var(counter.count.id) == [6]
+        runtime.stop()
+        counter.run(lt.RunSteps(3), run_cfg=CFG)
+        assert counter.count.get() == [3]
+        counter.stop()
+
+    def test_made_of_an_executable_in_a_with(self, counter) -> None:
+        with lt.Runtime(counter.compile(CFG), None) as runtime:
+            runtime.start(lt.RunSteps(2))
+            with pytest.raises(RuntimeError, match="'counter' has a runtime already"):
+                lt.Runtime(runtime.network).initialize()
+        assert runtime.is_stopped and not counter.is_compiled
+
+    def test_made_of_anything_else(self, counter) -> None:
+        with pytest.raises(TypeError, match=r"needs what compile\(\) returned, .* got Counter"):
+            lt.Runtime(counter)
+
     def test_of_what_is_on(self, counter) -> None:
         counter.run(lt.RunContinuous(), run_cfg=CFG)
         runtime = counter.runtime
