@@ -145,14 +145,22 @@ def _exceptions(run_cfg: RunConfig) -> dict:
 
 
 def _hint(process: AbstractProcess) -> str:
-    for base in type(process).__mro__[1:]:
+    cls = type(process)
+    for model in _subclasses(AbstractProcessModel):
+        other = model.implements_process
+        if other and (other.__module__, other.__qualname__) == (cls.__module__, cls.__qualname__):
+            return (
+                f"{model.__name__} implements another class {cls.__name__}, defined before this "
+                f"one: define the model again too."
+            )
+    for base in cls.__mro__[1:]:
         models = find_models(base) if issubclass(base, AbstractProcess) else []
         if models:
             names = ", ".join(model.__name__ for model in models)
-            cls = type(process).__name__
+            name = cls.__name__
             return (
                 f"Its base {base.__name__} has {names}, which a subclass does not inherit: derive "
-                f"a model and decorate it with @implements({cls}), or name one in "
-                f"exception_proc_model_map={{{cls}: ...}}."
+                f"a model and decorate it with @implements({name}), or name one in "
+                f"exception_proc_model_map={{{name}: ...}}."
             )
     return ""

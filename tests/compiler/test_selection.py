@@ -140,6 +140,12 @@ class TestDefinedAgain:
 
         return ThingModel
 
+    def test_a_process_without_its_model(self) -> None:
+        self.define(1)
+        again = type("Thing", (self.Thing,), {"__qualname__": self.Thing.__qualname__})
+        with pytest.raises(NoProcessModelFound, match="ThingModel implements another class Th"):
+            select_model(again(), lt.Loihi2SimCfg())
+
     def test_the_last_model_counts(self) -> None:
         first, second = self.define(1), self.define(2)
         assert find_models(self.Thing) == [second] != [first]
