@@ -40,8 +40,9 @@ endif
 demo: $(READY)
 	$(RUN) -m lava_torch.cli demo $(ARGS)
 
+# Files of tests run side by side; ARGS="-n 0" runs one after another.
 test: $(READY)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	$(RUN) -m ruff check .

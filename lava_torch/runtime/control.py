@@ -14,9 +14,9 @@ __all__ = ["Control", "interrupts_deferred"]
 
 
 @contextmanager
-def interrupts_deferred(control: Control) -> Iterator[None]:
-    """On the main thread, let Ctrl-C ask for the end of the run, and raise KeyboardInterrupt when
-    its step is over; the second one at once."""
+def interrupts_deferred(control: Control | None) -> Iterator[None]:
+    """On the main thread, let Ctrl-C ask for the end of the run, if `control` is given, and raise
+    KeyboardInterrupt when this context ends; the second one at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -28,7 +28,8 @@ def interrupts_deferred(control: Control) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         seen.append(frame)
-        control.request()
+        if control is not None:
+            control.request()
         if len(seen) > 1:
             old(number, frame)
 

@@ -16,7 +16,7 @@ from lava_torch.core.run_conditions import AbstractRunCondition, RunSteps
 from lava_torch.core.variable import Var
 from lava_torch.model.errors import VarIndexError
 from lava_torch.model.torch_model import TorchProcessModel
-from lava_torch.runtime.control import Control
+from lava_torch.runtime.control import Control, interrupts_deferred
 from lava_torch.runtime.crew import SeveralFailed
 from lava_torch.runtime.executable import Executable, network_and_stepper
 from lava_torch.runtime.lava_names import LavaNames
@@ -98,8 +98,10 @@ class Runtime(LavaNames):
                     run, args = copy_context().run, (self._run_aside, steps, rhythm)
                     thread = threading.Thread(target=run, args=args, daemon=True)
                     self._aside_over.clear()
-                    thread.start()
-                    self._thread = thread
+                    # Ctrl-C in between would leave a run that nobody knows of.
+                    with interrupts_deferred(None):
+                        thread.start()
+                        self._thread = thread
                     return
                 claimed = True
                 self._runner = threading.get_ident()

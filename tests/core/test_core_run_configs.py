@@ -62,6 +62,8 @@ class FakeDevice:
     def __str__(self):
         return "cuda:1"
 
+    __repr__ = __str__  # for names of tests
+
 
 CONFIGS = [RunConfig, Loihi1SimCfg, Loihi2SimCfg]
 
@@ -159,7 +161,7 @@ class TestRunConfig:
         domains = [SyncDomain("d", LoihiProtocol(), [node()])]
         assert RunConfig(domains).custom_sync_domains == domains
 
-    @pytest.mark.parametrize("wrong", [SyncDomain("d"), (SyncDomain("d"),), ["d"]], ids=str)
+    @pytest.mark.parametrize("wrong", [SyncDomain("d"), (SyncDomain("d"),), ["d"]])
     def test_sync_domains_are_checked(self, wrong):
         with pytest.raises(AssertionError, match="custom_sync_domains must"):
             RunConfig(custom_sync_domains=wrong)

@@ -39,7 +39,7 @@ class TestEngine:
         register_engine(other)
         assert get_engine() is other
 
-    @pytest.mark.parametrize("engine", [None, object(), "engine"], ids=str)
+    @pytest.mark.parametrize("engine", [None, object(), "engine"])
     def test_it_must_have_the_methods(self, no_engine, engine):
         with pytest.raises(TypeError, match=r"needs a method compile\(\)"):
             register_engine(engine)
@@ -76,7 +76,7 @@ class TestRun:
             pair[0].run(RunSteps(1))
         assert fake_engine.compiled == []
 
-    @pytest.mark.parametrize("condition", [5, None, AbstractRunCondition(True), RunSteps], ids=str)
+    @pytest.mark.parametrize("condition", [5, None, AbstractRunCondition(True), RunSteps])
     def test_the_condition_is_checked(self, fake_engine, pair, config, condition):
         with pytest.raises(ValueError, match=r"'p' needs RunSteps\(...\) or RunContinuous\(\)"):
             pair[0].run(condition, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -344,6 +345,26 @@ class TestVars:
         assert chain.lif.v.model is None
         chain.lif.run(lt.RunSteps(1), run_cfg=chain.cfg())
         assert chain.lif.v.model is chain.lif.model is chain.lif.runtime.network.lif
+
+
+def test_ctrl_c_while_a_run_begins(counter, monkeypatch) -> None:
+    """It comes when the thread is known, so that the run can be paused."""
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        signal.raise_signal(signal.SIGINT)
+
+    counter.run(lt.RunSteps(1), run_cfg=CFG)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        counter.run(lt.RunContinuous())
+    monkeypatch.undo()
+    assert counter.runtime.is_running
+    counter.pause()
+    reached = counter.runtime.time_step
+    counter.run(lt.RunSteps(5))
+    assert counter.runtime.time_step == reached + 5
 
 
 class TestLavaNames:
