@@ -277,7 +277,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "lava.proc.spiker.models": {NOT_YET: "SpikerModel"},
     "lava.proc.spiker.process": {NOT_YET: "Spiker Spiker32bit"},
-    "lava.utils.dataloader.mnist": {NOT_YET: "MnistDataset"},
+    "lava.utils.dataloader.mnist": {"lava_torch.utils.mnist": "MnistDataset"},
     "lava.utils.loihi": {
         "lava_torch.utils.loihi": "host ChipGeneration use_slurm_host use_ethernet_host "
         "is_installed"

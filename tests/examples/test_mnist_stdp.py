@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import re
-import urllib.request
 
 import numpy as np
 import pytest
@@ -66,30 +63,6 @@ class TestData:
     def test_nothing_there(self, tmp_path, capsys):
         assert mnist_stdp.main(["--data", str(tmp_path)]) == 1
         assert "pass --download to fetch" in capsys.readouterr().err
-
-    def test_a_download_is_checked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(b"no digits"))
-        found = hashlib.md5(b"no digits").hexdigest()
-        with pytest.raises(ValueError, match=f"has the MD5 {found}; MNIST's file has"):
-            mnist.download(tmp_path)
-        assert not list(tmp_path.iterdir())
-
-    def test_a_download_fetches_what_is_missing(self, tmp_path, monkeypatch):
-        content = {name: name.encode() for name in mnist.MD5}
-        digests = {name: hashlib.md5(data).hexdigest() for name, data in content.items()}
-        monkeypatch.setattr(mnist, "MD5", digests)
-        (tmp_path / mnist.TEST[0]).write_bytes(b"mine")
-        asked = []
-
-        def fetch(address, timeout):
-            name = address.rpartition("/")[2]
-            asked.append(name)
-            return io.BytesIO(content[name])
-
-        monkeypatch.setattr(urllib.request, "urlopen", fetch)
-        mnist.download(tmp_path)
-        assert asked == [name for name in mnist.MD5 if name != mnist.TEST[0]]
-        assert (tmp_path / mnist.TEST[0]).read_bytes() == b"mine"
 
 
 def test_a_neuron_gets_the_label_that_it_answers_most():
