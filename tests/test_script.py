@@ -235,8 +235,10 @@ class TestHowItEnds:
     def test_ctrl_c(self, write):
         script = write("print('ready', flush=True)\nimport time\ntime.sleep(60)\n")
         command = subprocess.Popen(
-            [*COMMAND, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            [*COMMAND, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # Of tests that run in the background it is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         assert command.stdout.readline() == "ready\n"
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=120)

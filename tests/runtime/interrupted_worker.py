@@ -65,8 +65,10 @@ def interrupt_when(condition: Callable[[], bool]) -> threading.Thread:
     """Send SIGINT to this interpreter, from another thread, once `condition()` is true."""
 
     def wait() -> None:
-        wait_until(condition)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_until(condition)
+        finally:  # in any case, or the run would not end
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -175,6 +177,8 @@ def only_asynchronous() -> dict:
 
 
 if __name__ == "__main__":
+    # Where it is started in the background, it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for make in KINDS:
         for way in WAYS:
             print(json.dumps(report(make, way)), flush=True)

@@ -23,7 +23,7 @@ WORKER = Path(__file__).with_name("interrupted_worker.py")
 @pytest.fixture(scope="module")
 def reports() -> dict[tuple[str, str], dict]:
     done = subprocess.run(
-        [sys.executable, str(WORKER)], capture_output=True, text=True, timeout=120
+        [sys.executable, str(WORKER)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     found = map(json.loads, done.stdout.splitlines())

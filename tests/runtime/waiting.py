@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 100.0) -> None:
     """Return when `condition()` is true; AssertionError if that takes too long."""
     end = time.monotonic() + seconds
     while not condition():
