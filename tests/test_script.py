@@ -243,4 +243,4 @@ class TestHowItEnds:
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=120)
         assert command.returncode == 130
-        assert err.endswith("KeyboardInterrupt\n") and f'File "{script}", line 3' in err
+        assert err.endswith("KeyboardInterrupt\n") and f'File "{script}", line ' in err
