@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
 from lava_torch.compiler.compile import RESERVED, connect, make_model, make_trainable
 from lava_torch.compiler.errors import CompileError
 from lava_torch.compiler.graph import Graph, Node, build_graph
-from lava_torch.compiler.hosting import Queues, make_hosting
+from lava_torch.compiler.hosting import Hosting, Queues, make_hosting
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.schedule import make_schedule
 from lava_torch.core.process import AbstractProcess
+from lava_torch.core.run_configs import RunConfig
 from lava_torch.model.hosted.channel import CAPACITY
+from lava_torch.model.hosted.ports import AbstractPyPort
 from lava_torch.model.torch_model import TorchProcessModel
 
 Models = Mapping[str, TorchProcessModel]
@@ -40,6 +43,7 @@ def extend(network: Network, process: AbstractProcess, use: Callable[[Network], 
     with torch.inference_mode(False):
         new = _made(network, graph)
         models = {name: new.get(name) or network.models[name] for name in graph.nodes}
+        ends = _ends(network)
         queues = network.hosting.take_apart() if network.hosting else {}
         try:
             extended = Network(
@@ -50,7 +54,7 @@ def extend(network: Network, process: AbstractProcess, use: Callable[[Network], 
             extended.take_over(network)
             use(extended)
         except BaseException:
-            _restore(network, queues)
+            _restore(network, ends)
             raise
     return extended
 
@@ -82,13 +86,13 @@ def _made(network: Network, graph: Graph) -> dict[str, TorchProcessModel]:
     return models
 
 
-def _is_trainable(name: str, model: TorchProcessModel, cfg: object) -> bool:
+def _is_trainable(name: str, model: TorchProcessModel, cfg: RunConfig) -> bool:
     if cfg.trainable is True:
         return bool(set(model.trainable) & set(model.var_names()))
     return any(cfg.is_trainable(name, var) for var in model.var_names())
 
 
-def _hosting(network: Network, graph: Graph, models: Models, queues: Queues):
+def _hosting(network: Network, graph: Graph, models: Models, queues: Queues) -> Hosting | None:
     hosting = make_hosting(graph, models)
     if hosting is not None:
         hosting.set_capacity(_capacity(network))
@@ -101,9 +105,22 @@ def _capacity(network: Network) -> int:
     return channels[0].capacity if channels else CAPACITY
 
 
-def _restore(network: Network, queues: Queues) -> None:
-    """Connect the models of a network as they were."""
-    if network.hosting:
-        network.hosting.take_apart()
-    network.hosting = _hosting(network, network.graph, network.models, queues)
+#: A port of a numpy model, an attribute of it, and what that is.
+Ends = list[tuple[AbstractPyPort, str, Any]]
+
+
+def _ends(network: Network) -> Ends:
+    """What the ports of numpy models are connected to."""
+    found: Ends = []
+    for model in network.hosting.models.values() if network.hosting else ():
+        ports = (*model.in_ports().values(), *model.out_ports().values())
+        found += [(port, "channels", list(port.channels)) for port in ports]
+        found += [(port, "var", port.var) for port in model.ref_ports().values()]
+    return found
+
+
+def _restore(network: Network, ends: Ends) -> None:
+    """Connect the models of a network as they were, by the same channels: its stepper has them."""
+    for port, name, value in ends:
+        setattr(port, name, value)
     connect(network.graph, network.models, ())

@@ -175,6 +175,29 @@ class TestRefused:
         np.testing.assert_array_equal(first.u.get(), u)
         assert first.runtime.time_step == 3
 
+    def test_numpy_models_go_on_by_the_same_channels(self, first, monkeypatch):
+        """A receiver, and one that is behind, whatever failed after they were connected anew."""
+        whole, end = neurons("whole"), Later("end")
+        whole.s_out.connect(end.inp)
+        whole.run(lt.RunSteps(40), run_cfg=cfg())
+        later = Later()
+        first.s_out.connect(later.inp)
+        first.run(lt.RunSteps(20), run_cfg=cfg())
+        first.s_out.connect(Later("more").inp)
+
+        def fail(network):
+            raise lt.CompileError("deliberate")
+
+        monkeypatch.setattr(first.runtime, "adopt", fail)
+        for _ in range(2):
+            with pytest.raises(lt.CompileError, match="deliberate"):
+                first.run(lt.RunSteps(5))
+        # As if nothing had been connected.
+        first.runtime.start(lt.RunSteps(20))
+        np.testing.assert_array_equal(later.total.get(), end.total.get())
+        assert end.total.get().all()
+        whole.stop()
+
     def test_a_cycle(self, first):
         first.run(lt.RunSteps(3), run_cfg=cfg())
         second = neurons("second")
