@@ -24,6 +24,10 @@ from lava_torch.runtime.steppers import make_stepper
 
 log = logging.getLogger("lava_torch")
 
+#: How often a thread that waits looks for signals: Ctrl-C that comes just before it begins to wait
+#: would not wake it.
+LOOK_SECONDS = 0.2
+
 
 class Runtime(LavaNames):
     """Runs one compiled network.
@@ -290,13 +294,18 @@ class Runtime(LavaNames):
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             # Ctrl-C in join() would make the thread look as if it had ended (CPython 3.11).
-            self._aside_over.wait()
+            while not self._aside_over.wait(LOOK_SECONDS):
+                pass
             thread.join()
             with self._gate:
                 if self._thread is thread:
                     self._thread = None
         with self._gate:
-            self._gate.wait_for(lambda: self._runner in (None, threading.get_ident()))
+            while not self._gate.wait_for(self._no_other_runs, LOOK_SECONDS):
+                pass
+
+    def _no_other_runs(self) -> bool:
+        return self._runner in (None, threading.get_ident())
 
     def _join(self) -> None:
         self._await_run()
