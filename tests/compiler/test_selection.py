@@ -141,7 +141,7 @@ class TestDefinedAgain:
         return ThingModel
 
     def test_a_process_without_its_model(self) -> None:
-        self.define(1)
+        _model = self.define(1)  # held, or it would be gone with the next collection
         again = type("Thing", (self.Thing,), {"__qualname__": self.Thing.__qualname__})
         with pytest.raises(NoProcessModelFound, match="ThingModel implements another class Th"):
             select_model(again(), lt.Loihi2SimCfg())
