@@ -58,7 +58,8 @@ def _compile(process: AbstractProcess, run_cfg: RunConfig, device: torch.device)
     schedule = make_schedule(graph)
     clock = Clock(run_cfg.batch_size)
     models = {name: make_model(node, clock, run_cfg) for name, node in graph.nodes.items()}
-    make_trainable(models, run_cfg)
+    if not make_trainable(models, run_cfg) and run_cfg.trainable:
+        raise _nothing_to_train(models, run_cfg)
     hosting = make_hosting(graph, models)
     connect(graph, models, models)
     return Network(graph, schedule, models, clock, hosting).to(device)
@@ -133,20 +134,25 @@ def _check_var_names(node: Node, model: TorchProcessModel) -> None:
             )
 
 
-def make_trainable(models: Mapping[str, TorchProcessModel], run_cfg: RunConfig) -> None:
-    """Make parameters of the Vars that the run config names; CompileError if it names none."""
-    names = [(name, var) for name, model in models.items() for var in model.var_names()]
-    if isinstance(run_cfg.trainable, bool):
-        chosen = [(n, var) for n, var in names if run_cfg.trainable and var in models[n].trainable]
-    else:
-        chosen = [(n, var) for n, var in names if run_cfg.is_trainable(n, var)]
-    if run_cfg.trainable and not chosen:
-        known = ", ".join(f"{n}.{var}" for n, var in names)
-        raise CompileError(
-            f"trainable={run_cfg.trainable!r} matches no Var of this network; its Vars are {known}."
-        )
+def make_trainable(models: Mapping[str, TorchProcessModel], run_cfg: RunConfig) -> bool:
+    """Make parameters of the Vars that the run config names; whether there are any."""
+    chosen = [
+        (name, var)
+        for name, model in models.items()
+        for var in model.var_names()
+        if run_cfg.is_trainable(name, var)
+        and (run_cfg.trainable is not True or var in model.trainable)
+    ]
     for name, var in chosen:
         models[name].make_trainable(var)
+    return bool(chosen)
+
+
+def _nothing_to_train(models: Mapping[str, TorchProcessModel], run_cfg: RunConfig) -> CompileError:
+    known = ", ".join(f"{n}.{var}" for n, model in models.items() for var in model.var_names())
+    return CompileError(
+        f"trainable={run_cfg.trainable!r} matches no Var of this network; its Vars are {known}."
+    )
 
 
 def connect(

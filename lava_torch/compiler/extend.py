@@ -14,7 +14,6 @@ from lava_torch.compiler.hosting import Hosting, Queues, make_hosting
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.schedule import make_schedule
 from lava_torch.core.process import AbstractProcess
-from lava_torch.core.run_configs import RunConfig
 from lava_torch.model.hosted.channel import CAPACITY
 from lava_torch.model.hosted.ports import AbstractPyPort
 from lava_torch.model.torch_model import TorchProcessModel
@@ -81,15 +80,8 @@ def _made(network: Network, graph: Graph) -> dict[str, TorchProcessModel]:
     cfg = graph.run_cfg
     nodes = (node for name, node in graph.nodes.items() if name not in network.graph.nodes)
     models = {node.name: make_model(node, network.clock, cfg) for node in nodes}
-    if any(_is_trainable(name, model, cfg) for name, model in models.items()):
-        make_trainable(models, cfg)
+    make_trainable(models, cfg)
     return models
-
-
-def _is_trainable(name: str, model: TorchProcessModel, cfg: RunConfig) -> bool:
-    if cfg.trainable is True:
-        return bool(set(model.trainable) & set(model.var_names()))
-    return any(cfg.is_trainable(name, var) for var in model.var_names())
 
 
 def _hosting(network: Network, graph: Graph, models: Models, queues: Queues) -> Hosting | None:

@@ -15,7 +15,7 @@ class Compiler:
 
     Parameters
     ----------
-    compile_config : Lava's settings of compilation; they are accepted and have no effect.
+    compile_config : options of the compiler, as `AbstractProcess.compile` takes them.
     loglevel : accepted as well.
     """
 

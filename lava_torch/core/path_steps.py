@@ -50,7 +50,7 @@ class Place:
 
     def region(self, length: int) -> tuple[slice, ...]:
         """The index of the part that a message of `length` along `axis` occupies."""
-        return (slice(None),) * self.axis + (slice(self.start, self.start + length),)
+        return _span(self.axis, self.start, length)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,12 @@ class Take:
     length: int
 
     def apply(self, message: np.ndarray) -> np.ndarray:
-        return message[(slice(None),) * self.axis + (slice(self.start, self.start + self.length),)]
+        return message[_span(self.axis, self.start, self.length)]
+
+
+def _span(axis: int, start: int, length: int) -> tuple[slice, ...]:
+    """The index of [start, start + length) along `axis`."""
+    return (slice(None),) * axis + (slice(start, start + length),)
 
 
 Step = Reshape | Transpose | Place | Take

@@ -11,7 +11,7 @@ from lava_torch.core.process import AbstractProcess
 from lava_torch.core.process_graph import find_processes
 from lava_torch.core.run_configs import RunConfig
 from lava_torch.model.hosted.channel import CAPACITY
-from lava_torch.runtime.executable import Executable, mark
+from lava_torch.runtime.executable import Executable, mark, network_and_stepper
 from lava_torch.runtime.runtime import Runtime
 from lava_torch.runtime.steppers import make_stepper
 
@@ -44,17 +44,11 @@ class TorchEngine:
     ) -> Runtime:
         """The runtime of an executable, or of a Network that `lt.compile` made (and that may have
         been trained since). TypeError for anything else."""
-        if isinstance(executable, Network):
-            network, stepper = executable, getattr(run_cfg, "stepper", "auto")
-        elif isinstance(executable, Executable):
-            network, stepper = executable.network, (run_cfg or executable.run_cfg).stepper
-        else:
-            raise TypeError(
-                f"create_runtime() of Process '{process.name}' needs what compile() returned, or a "
-                f"Network; got {type(executable).__name__}."
-            )
+        network, _ = network_and_stepper(
+            executable, f"create_runtime() of Process '{process.name}'"
+        )
         _check_processes(process, network)
-        runtime = Runtime(network, stepper=stepper)
+        runtime = Runtime(executable, stepper=None if run_cfg is None else run_cfg.stepper)
         mark(network)
         return runtime
 

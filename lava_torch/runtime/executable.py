@@ -22,15 +22,14 @@ class Executable:
         return list(self.network.graph.node_of)
 
 
-def network_and_stepper(exe: Executable | Network) -> tuple[Network, str]:
-    """The network to run, and the stepper that its run config names; TypeError for others."""
+def network_and_stepper(exe: Executable | Network, who: str = "A Runtime") -> tuple[Network, str]:
+    """The network to run, and the stepper that its run config names; TypeError, saying `who` needs
+    one, for others."""
     if isinstance(exe, Executable):
         return exe.network, exe.run_cfg.stepper
     if isinstance(exe, Network):
         return exe, "auto"
-    raise TypeError(
-        f"A Runtime needs what compile() returned, or a Network; got {type(exe).__name__}."
-    )
+    raise TypeError(f"{who} needs what compile() returned, or a Network; got {type(exe).__name__}.")
 
 
 def mark(network: Network) -> None:
