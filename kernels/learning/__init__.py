@@ -67,6 +67,10 @@ HISTORY_FIXED = _op(
 #: No neuron has spiked: times and flags (B, size) become 0 at the end of an epoch.
 FORGET = _op("forget", "times flags t t_epoch", "times flags")
 
+#: An odd random word of 32 bits for each neuron, at the end of an epoch: what rounds synapses, see
+#: `update.noise`. words int32 (W, size), W the batch or 1; word k is word k % 4 of block k // 4.
+DRAW = _op("draw", "words t t_epoch stream key0 key1", "words")
+
 #: Bits of fraction of a decay in fixed point: with the 8 of a trace and its sign, an int32.
 DECAY_BITS = 22
 #: Bits of fraction of an impulse in fixed point, and of the numbers that round it.
@@ -104,6 +108,7 @@ def impulse_parameters(impulses: list[float], dtype: torch.dtype) -> Tensor:
 __all__ = [
     "ADD",
     "ADD_SATURATING",
+    "DRAW",
     "FORGET",
     "HISTORY",
     "HISTORY_FIXED",

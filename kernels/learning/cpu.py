@@ -191,6 +191,24 @@ def history_fixed(
 
 
 @njit(**OPTIONS)
+def random_word(k, t, item, stream, key0, key1):
+    """Word k % 4 of an item's block k // 4 at step t."""
+    return philox(k >> 2, t, item_word(item, t), stream, key0, key1)[k & 3]
+
+
+@njit(**OPTIONS)
+def draw(words, t, t_epoch, stream, key0, key1, thread, threads):
+    low, high = share(words.shape[1], thread, threads)  # low is the beginning of a block
+    for b in range(words.shape[0]):
+        own, third = words[b], item_word(b, t[0])
+        for q in range(low >> 2, (high + 3) >> 2):
+            found = philox(q, t[0], third, stream, key0, key1)
+            for k in range(4):
+                if 4 * q + k < high:
+                    own[4 * q + k] = np.int32(found[k] | np.uint32(1))
+
+
+@njit(**OPTIONS)
 def forget(times, flags, t, t_epoch, thread, threads):
     low, high = share(times.shape[1], thread, threads)
     times[:, low:high] = 0

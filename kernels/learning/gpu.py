@@ -261,6 +261,33 @@ def history_fixed(
 
 
 @triton.jit
+def random_word(k, t, item, key0, key1, STREAM: tl.constexpr):
+    """Word k % 4 of an item's block k // 4 at this step, uint32."""
+    step = tl.load(t)
+    same = tl.zeros_like(k).to(tl.int64)
+    third = same + item + ((step >> 32) << 20)
+    a, b, c, d = philox(same + k // 4, same + step, third, same + STREAM, same + key0, same + key1)
+    word = k % 4
+    return tl.where(word == 0, a, tl.where(word == 1, b, tl.where(word == 2, c, d)))
+
+
+@triton.jit
+def _draw(words, t, t_epoch, key0, key1, total, size, STREAM: tl.constexpr, BLOCK: tl.constexpr):
+    if tl.load(t) % t_epoch == 0:
+        p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        word = random_word(p % size, t, p // size, key0, key1, STREAM)
+        tl.store(words + p, (word | 1).to(tl.int32, bitcast=True), mask=p < total)
+
+
+def draw(words: Tensor, t: Tensor, t_epoch: int, stream: int, key0: int, key1: int) -> None:
+    grid = (-(-words.numel() // BLOCK),)
+    launch(
+        _draw, grid, words, t, t_epoch, key0, key1, words.numel(), words.shape[1],
+        STREAM=stream, BLOCK=BLOCK,
+    )  # fmt: skip
+
+
+@triton.jit
 def _forget(times, flags, t, t_epoch, total, BLOCK: tl.constexpr):
     if tl.load(t) % t_epoch == 0:
         p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

@@ -150,6 +150,20 @@ def history_fixed(
         trace.copy_(h)
 
 
+def draw(words: Tensor, t: Tensor, t_epoch: int, stream: int, key0: int, key1: int) -> None:
+    odd = random_words(words.shape, t, stream, key0, key1) | 1
+    words.copy_(odd.to(torch.uint32).view(torch.int32))
+
+
+def random_words(shape: tuple[int, int], t: Tensor, stream: int, key0: int, key1: int) -> Tensor:
+    """Words of 32 bits, int64 (items, size): word k of an item is word k % 4 of block k // 4."""
+    items, size = shape
+    blocks = torch.arange(-(-size // 4), device=t.device)
+    item = torch.arange(items, device=t.device).view(-1, 1)
+    words = torch.stack(philox(*counter(blocks, t, item, stream), key0, key1), -1)
+    return words.view(items, -1)[:, :size]
+
+
 def forget(times: Tensor, flags: Tensor, t: Tensor, t_epoch: int) -> None:
     times.zero_()
     flags.zero_()
@@ -159,6 +173,7 @@ __all__ = [
     "ADD_SATURATING",
     "IMPULSE_BITS",
     "counter",
+    "draw",
     "forget",
     "history",
     "history_fixed",
@@ -166,4 +181,5 @@ __all__ = [
     "post_fixed",
     "pre",
     "pre_fixed",
+    "random_words",
 ]

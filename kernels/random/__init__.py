@@ -25,7 +25,7 @@ STREAMS = {
     "rounding": 2,
     "noise": 3,
     "traces": 4,
-    "rounding of columns": 5,
+    "rounding by post": 5,
 }
 
 

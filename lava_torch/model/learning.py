@@ -8,7 +8,7 @@ table or one after another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lava_torch.core.learning_process import TRACES
 from lava_torch.kernels import learning, message
-from lava_torch.kernels.learning.update import UpdateOp, update_row
+from lava_torch.kernels.learning.update import UpdateOp, noise, update_row
 from lava_torch.kernels.op import Row
 from lava_torch.learning import GradedSpikeCfg
 from lava_torch.model.connection import FixedConnectionModel
@@ -26,6 +26,8 @@ from lava_torch.model.rows import Rows, rows_of
 from lava_torch.utils.weightutils import SignMode, truncate_weights
 
 PRE, POST = ("tx", "x0", "x1", "x2"), ("ty", "y0", "y1", "y2", "y3")
+#: Makes a tensor from a shape and a dtype, whatever it holds.
+Empty = Callable[[tuple[int, ...], torch.dtype], Tensor]
 #: The decay of traces that are received, in steps.
 RECEIVED_TAU = 65535
 
@@ -85,9 +87,15 @@ class LearningModel(RuleModel):
 
     def _epoch_rows(
         self, state: Mapping[str, Tensor], synapses: Mapping[str, Tensor], clock: Tensor,
-        tables: Mapping[str, Tensor], events: bool,
+        empty: Empty, events: bool,
     ) -> list[Row]:  # fmt: skip
-        """Rows that end an epoch. `state` holds traces and times, (B, size)."""
+        """Rows that end an epoch. `state` holds traces and times, (B, size); `empty` makes tensors
+        that last as long as the rows."""
+        batch = len(state["tx"])
+        tables = {
+            trace: empty(self._table_shape(trace, batch), self.compute_dtype)
+            for trace in self._kept_traces()
+        }
         rows = [self._history(trace, state, table, clock) for trace, table in tables.items()]
         decimate = 1 << (self.plan.decimate_exponent or 0)
         args: dict[str, Any] = {
@@ -96,18 +104,26 @@ class LearningModel(RuleModel):
         args |= {"delays": synapses.get("delays"), **self.pattern()}
         args |= {f"h_{trace}": table for trace, table in tables.items()}
         args |= {"tx": state["tx"], "ty": state["ty"], "clock": clock, "decimate": decimate}
-        args |= {"key0": self.keys[0], "key1": self.keys[1]}
-        rows.append(self.update(args, events))
+        rows += self.update(args, events, empty)
         for times, flags in (("tx", "x0"), ("ty", "y0")):
             op = learning.FORGET.on(state[times], state[flags], clock, self.t_epoch)
             rows.append(Row(op.op, op.args, self.t_epoch))
         return rows
 
-    def update(self, args: Mapping[str, Any], events: bool) -> Row:
-        """The row that applies the rule, from the arguments of `UpdateOp` by name."""
+    def update(self, args: Mapping[str, Any], events: bool, empty: Empty) -> list[Row]:
+        """Rows that apply the rule, from the arguments of `UpdateOp` by name."""
         mean = len(args["tx"]) > 1 and self.batch_mode == "mean"
         op = UpdateOp(self.rule, self.compute_dtype, self.sparse_synapses, events, mean)
-        return update_row(op, args, self.t_epoch)
+        rows: list[Row] = []
+        words: dict[str, Tensor] = {}
+        if self.fixed:
+            for side, times, stream in (("pre", "tx", noise.PRE), ("post", "ty", noise.POST)):
+                items, size = args[times].shape
+                drawn = empty((1 if mean else items, size), torch.int32)
+                row = learning.DRAW.on(drawn, args["clock"], self.t_epoch, stream, *self.keys)
+                rows.append(Row(row.op, row.args, self.t_epoch))
+                words[f"words_{side}"] = drawn
+        return [*rows, update_row(op, {**args, **words}, self.t_epoch)]
 
     def _history(
         self, trace: str, state: Mapping[str, Tensor], table: Tensor, clock: Tensor
@@ -158,13 +174,12 @@ class LearningModel(RuleModel):
         state = self._state_copies((*PRE, *POST))
         names = [n for n in (*self.variables.values(), "delays") if n in self._tensor_vars]
         synapses = {name: self.synapses_of(getattr(self, name).detach()) for name in names}
-        batch = len(state["tx"])
-        tables = {
-            trace: state[trace].new_empty(self._table_shape(trace, batch))
-            for trace in self._kept_traces()
-        }
         clock = self.time_step.reshape(1)
-        for row in self._epoch_rows(state, synapses, clock, tables, events=False):
+
+        def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+            return torch.empty(shape, dtype=dtype, device=clock.device)
+
+        for row in self._epoch_rows(state, synapses, clock, empty, events=False):
             row.run("reference")
         self._assign(state)
         for name in {*(self.variables[t] for t in self.plan.targets), "delays"} & set(names):
@@ -208,12 +223,8 @@ class LearningModel(RuleModel):
         names = {self.variables[name] for name in self.plan.variables}
         names |= {"delays"} if self.rule.delays else set()
         synapses = {name: self.synapses(rows, name) for name in sorted(names)}
-        tables = {
-            trace: rows.scratch(self._table_shape(trace, rows.batch), self.compute_dtype)
-            for trace in self._kept_traces()
-        }
         events = self._event_driven()
-        for row in self._epoch_rows(state, synapses, rows.clock, tables, events):
+        for row in self._epoch_rows(state, synapses, rows.clock, rows.scratch, events):
             rows.add(row)
 
 

@@ -58,7 +58,9 @@ def update(name: str, fixed: bool, sparse: bool) -> Row:
     for trace in ("x1", "x2", "y1", "y2", "y3"):
         size = M if trace.startswith("x") else N
         args[f"h_{trace}"] = torch.zeros(1, T_EPOCH + 1, size, dtype=dtype)
-    args |= {"t_epoch": T_EPOCH, "decimate": 8, "key0": 5, "key1": 6}
+    args |= {"t_epoch": T_EPOCH, "decimate": 8}
+    for side, size in (("pre", M), ("post", N)):
+        args[f"words_{side}"] = torch.ones(1, size, dtype=torch.int32)
     return Row(op, tuple(args[a] for a in op.arguments))
 
 
@@ -106,6 +108,9 @@ def traces(fixed: bool, batch: int) -> dict[str, Row]:
     found["post"] = getattr(learning, f"POST{suffix}").on(
         spikes, count, clock, *state, impulses, 3, *keys
     )
+    if fixed:
+        words = torch.zeros(batch, 301, dtype=torch.int32)
+        found["draw"] = learning.DRAW.on(words, torch.tensor([3 * 2**33]), 3, 5, *keys)
     for time, received in ((8, False), (9, False), (9, True)):
         table = torch.zeros(batch, 4, 300, dtype=dtype)
         args = numbers(128), times.clone(), table, learning.history_parameters(7.5, 12.3, dtype)
@@ -142,7 +147,8 @@ def compile_all() -> dict[tuple[str, str], dict[str, Any]]:
     rows = {label: update(*case) for label, case in cases().items()}
     for fixed in (False, True):
         made = traces(fixed, 1)
-        for name in ("pre 1", "post", "history 9 False", "forget 9 False"):
+        drawn = ["draw"] if fixed else []
+        for name in ("pre 1", "post", "history 9 False", "forget 9 False", *drawn):
             rows[f"{name.split()[0]}-{'fixed' if fixed else 'float'}"] = made[name]
     reports = {}
     for label, row in rows.items():

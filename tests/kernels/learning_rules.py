@@ -98,13 +98,15 @@ class Problem:
     def _args(self) -> dict[str, Any]:
         rng, (m, n) = np.random.default_rng(self.seed), self.size
         dtype = torch.int32 if self.fixed else torch.float32
-        args: dict[str, Any] = {"t_epoch": self.t_epoch, "key0": self.seed, "key1": 77}
+        args: dict[str, Any] = {"t_epoch": self.t_epoch}
         args["clock"] = torch.tensor([self.epoch * self.t_epoch])
         args["decimate"] = 1 << (self.plan.decimate_exponent or 0)
         for side, size in (("x", m), ("y", n)):
             spiked = rng.random((self.batch, size)) < self.activity
             times = np.where(spiked, rng.integers(1, self.t_epoch + 1, spiked.shape), 0)
             args[f"t{side}"] = torch.from_numpy(times).int()
+            words = rng.integers(-(2**31), 2**31, (self.items, size)) | 1
+            args["words_pre" if side == "x" else "words_post"] = torch.from_numpy(words).int()
         for trace in TRACES:
             size, high = (m, 256 if trace == "x1" else 128) if trace[0] == "x" else (n, 128)
             table = rng.integers(0, high, (self.batch, self.t_epoch + 1, size))

@@ -8,6 +8,7 @@ from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
 from lava_torch.kernels.learning.update import cpu as update
+from lava_torch.kernels.learning.update.noise import PRE, SHIFT
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.conv import ConvUpdateOp
@@ -16,7 +17,7 @@ _BODY = """\
 import math
 import numpy as np
 from numba import njit
-from lava_torch.kernels.learning.update.cpu import noise_by_pre, padded
+from lava_torch.kernels.learning.cpu import random_word
 from lava_torch.kernels.table.share import share
 
 
@@ -27,11 +28,9 @@ def body({arguments}, thread, threads):
     shared = batch // items
     row = size_kx * size_ky * inputs
     low, high = share(outputs, thread, threads)
-    {noise}
     {u}
     for item in range(items):
         for output in range(low, high):
-            {draw}
             channel = output // (outputs // groups) * inputs
             for e in range(row):
                 kx, ky, c = e // (size_ky * inputs), e // inputs % size_ky, e % inputs
@@ -66,14 +65,7 @@ def source(op: ConvUpdateOp) -> str:
     at = "item, output, kx, ky, c"
     wide = "np.int64" if rule.fixed else cast
     parts = {
-        "noise": ["planes = np.empty((4, padded(row // 16 + 2)), np.uint32)",
-                  "words = np.empty((row // 16 + 2) * 4, np.uint32)",
-                  "octets = words.view(np.uint8)"] if rule.fixed else [],
         "u": ["u = clock[0] // t_epoch % decimate == 0"] if "u" in plan.flags else [],
-        "draw": ["begin = np.int64(output) * row",
-                 "blocks = ((begin + row + 15) >> 4) - (begin >> 4)",
-                 "noise_by_pre(planes, words, begin >> 4, blocks, clock[0], item, key0, key1)",
-                 "noise = octets[(begin & 15):]"] if rule.fixed else [],
         "variables": [f"v_{name} = {cast}({name}[{at}])" for name in plan.variables],
         "zeros": [f"s_{name} = {wide}(0)" for name in plan.targets],
         "silent": ["if when_x == 0 and when_y == 0:", "    continue"] if plan.event_driven else [],
@@ -120,7 +112,9 @@ def _finish(op: ConvUpdateOp, cast: str, at: str) -> list[str]:
             lines += [f"a_{name} = {cast}(v_{name} + s_{name} / {cast}(shared))"]
     names = [f"a_{name}" for name in op.rule.plan.targets]
     if op.rule.fixed:
-        lines += ["r = np.int32(noise[e] >> 1)"]
+        weight = "np.int64(output) * row + e"
+        word = f"random_word({weight}, clock[0], item, {PRE}, key0, key1)"
+        lines += [f"r = np.int32({word} >> np.uint32({SHIFT}))"]
         names.append("r")
     text, values = _emitted(op, op.rule.finish, names)
     stores = zip(op.rule.results, values, strict=True)

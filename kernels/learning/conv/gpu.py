@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.gpu import TRITON, define
 from lava_torch.kernels.launch import launch
 from lava_torch.kernels.learning.conv import GEOMETRY, ConvUpdateOp
+from lava_torch.kernels.learning.gpu import random_word
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
-from lava_torch.kernels.learning.update.noise import BY_PRE
-from lava_torch.kernels.random.gpu import philox
+from lava_torch.kernels.learning.update.noise import PRE, SHIFT
 
 #: Weights a program: a kernel has few, and many places.
 BLOCK = 64
@@ -53,21 +51,6 @@ _PAIR = """\
 """
 
 
-@triton.jit
-def rounding(e, clock, item, key0, key1, STREAM: tl.constexpr):
-    """A random number in [0, 127] for weight e of an item, see `update.noise`."""
-    step = tl.load(clock)
-    same = tl.zeros_like(e).to(tl.int64)
-    high = item + ((step >> 32) << 20)
-    a, b, c, d = philox(
-        (e // 16).to(tl.int64), same + step, same + high, same + STREAM, same + key0, same + key1
-    )
-    word = e % 16 // 4
-    chosen = tl.where(word == 0, a, tl.where(word == 1, b, tl.where(word == 2, c, d)))
-    octet = (chosen >> (e % 4 * 8).to(tl.uint32)) & 255
-    return (octet >> 1).to(tl.int32)
-
-
 def run(op: ConvUpdateOp, args: Mapping[str, Any]) -> None:
     """Write the update of all weights over them; nothing waits for the host."""
     launch(*launched(op, args), BLOCK=BLOCK)
@@ -90,7 +73,7 @@ def launched(op: ConvUpdateOp, args: Mapping[str, Any]) -> tuple[Any, tuple[int,
 @cache
 def _kernel(op: ConvUpdateOp) -> Any:
     name = "conv_update"
-    return define(name, source(op, name), philox=philox, rounding=rounding)
+    return define(name, source(op, name), random_word=random_word)
 
 
 def source(op: ConvUpdateOp, name: str) -> str:
@@ -146,7 +129,7 @@ def _finish(op: ConvUpdateOp, cast: str) -> list[str]:
             lines += [f"a_{v} = v_{v} + {TRITON.expression('div', op.dtype, [f's_{v}', 'many'])}"]
         names.append(f"a_{v}")
     if op.rule.fixed:
-        lines += [f"r = rounding(e, clock, item, key0, key1, {BY_PRE})"]
+        lines += [f"r = (random_word(e, clock, item, key0, key1, {PRE}) >> {SHIFT}).to(tl.int32)"]
         names.append("r")
     text, values = _emitted(op, op.rule.finish, names)
     pairs = zip(op.rule.results, values, strict=True)
@@ -159,4 +142,4 @@ def _emitted(op: ConvUpdateOp, equation: Equation, names: list[str]) -> tuple[li
     return [re.sub(r"\s+$", "", line) for line in text], values
 
 
-__all__ = ["BLOCK", "GEOMETRY", "launched", "rounding", "run", "source"]
+__all__ = ["BLOCK", "GEOMETRY", "launched", "run", "source"]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lava_torch.kernels.learning.reference import random_words
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
-from lava_torch.kernels.learning.update.reference import numbers
+from lava_torch.kernels.learning.update.noise import PRE, SHIFT
 
 
 def run(op: Any, args: Mapping[str, Any]) -> None:
@@ -35,7 +36,9 @@ def run(op: Any, args: Mapping[str, Any]) -> None:
     accumulated = [_added(op, variables[name], sums[name]) for name in plan.targets]
     noise = []
     if op.rule.fixed:
-        noise = [numbers(op, args, 1, first[0].numel()).view(first.shape)]
+        size = items, first[0].numel()
+        words = random_words(size, args["clock"], PRE, args["key0"], args["key1"])
+        noise = [(words >> SHIFT).to(op.dtype).view(first.shape)]
     for name, new in zip(op.rule.results, op.rule.finish(*accumulated, *noise), strict=True):
         args[name].copy_(new)
 

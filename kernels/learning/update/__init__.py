@@ -26,8 +26,9 @@ class UpdateOp:
     The arguments: the variables w, t and d that the rule reads or writes; int `delays`, which d
     makes, in whole steps; tx and ty, int32 (B, size); the table of each trace in `rule.traces`,
     "h_x1" (B, t_epoch + 1, m) and so on, see `lava_torch.kernels.learning.HISTORY`; `clock`, the
-    time step, int64 (1,); t_epoch; `decimate`: u is 1 in every so many epochs; the key of the
-    random numbers.
+    time step, int64 (1,); t_epoch; `decimate`: u is 1 in every so many epochs; in fixed point
+    words_pre (W, m) and words_post (W, n), which `lava_torch.kernels.learning.DRAW` writes, see
+    `noise`.
     """
 
     rule: Rule
@@ -39,13 +40,6 @@ class UpdateOp:
     family, name = "learning", "update"
     failures = ()
     fallible = False
-
-    @property
-    def two_noises(self) -> bool:
-        """Whether synapses of neurons that did not spike are rounded by other numbers, see
-        `noise`."""
-        plan = self.rule.plan
-        return self.rule.fixed and plan.event_driven and not (self.sparse or self.mean)
 
     @cached_property
     def arguments(self) -> tuple[str, ...]:
@@ -60,7 +54,7 @@ class UpdateOp:
             "clock",
             "t_epoch",
             *(["decimate"] if "u" in plan.flags else []),
-            *(["key0", "key1"] if self.rule.fixed else []),
+            *(["words_pre", "words_post"] if self.rule.fixed else []),
         )
 
     @cached_property

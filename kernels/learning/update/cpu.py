@@ -1,10 +1,10 @@
 """The numba body of an update: a generated loop over presynaptic neurons and their synapses.
 
 Dense synapses of one presynaptic neuron lie side by side, and so do the factors that they meet: the
-loop over them is vectorised. Where only events count, those of a neuron that did not spike are
-visited by the list of postsynaptic neurons that did, in the order of when they did: then what they
-know of the presynaptic neuron is one number for many of them. Sparse synapses look up what they
-meet.
+loop over them is vectorised. Where only events count, those of neurons that did not spike are
+visited from the other side: for each postsynaptic neuron that did, its synapses from a block of
+such presynaptic neurons are gathered, updated side by side, and put back. Sparse synapses look up
+what they meet.
 """
 
 from __future__ import annotations
@@ -18,50 +18,36 @@ from numba import njit
 from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.learning import cpu as traces
-from lava_torch.kernels.learning.update.noise import BY_POST, BY_PRE
+from lava_torch.kernels.learning.update.noise import MASK, SHIFT
 from lava_torch.kernels.random import cpu as random
-from lava_torch.kernels.random.cpu import philox
 from lava_torch.kernels.table.share import OPTIONS
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.update import UpdateOp
 
 
+_SHIFT, _MASK = np.int32(SHIFT), np.int32(MASK)
+#: Presynaptic neurons of a block whose synapses are gathered at once: few enough that what it has
+#: of the weights stays in the second cache.
+BLOCK = 128
+
+
 @njit(**OPTIONS)
 def padded(size):
-    """A multiple of what the loops over random blocks do at once; the rest would be slow."""
+    """A multiple of what a vectorised loop does at once; the rest would be slow."""
     return (size + 7) // 8 * 8
 
 
-@njit(**OPTIONS)
-def noise_by_pre(planes, words, start, blocks, t, item, key0, key1):
-    """Random bytes in words (uint32): of the blocks start, start + 1, ... of an item."""
-    third = traces.item_word(item, t)
-    # Word by word first, and of one array: otherwise nothing is vectorised.
-    for q in range(padded(blocks)):
-        a, b, c, d = philox(start + q, t, third, BY_PRE, key0, key1)
-        planes[0, q], planes[1, q], planes[2, q], planes[3, q] = a, b, c, d
-    for q in range(blocks):
-        words[4 * q] = planes[0, q]
-        words[4 * q + 1] = planes[1, q]
-        words[4 * q + 2] = planes[2, q]
-        words[4 * q + 3] = planes[3, q]
-
-
-@njit(**OPTIONS)
-def noise_by_post(planes, start, listed, count, t, item, key0, key1):
-    """Random bytes in planes, uint32 (4, padded(n)): that number b of the neuron listed[q]'s block
-    is byte b % 4 of planes[b // 4, q]."""
-    third = traces.item_word(item, t)
-    for q in range(padded(count)):
-        a, b, c, d = philox(start + listed[q], t, third, BY_POST, key0, key1)
-        planes[0, q], planes[1, q], planes[2, q], planes[3, q] = a, b, c, d
+@njit(**OPTIONS, forceinline=True)
+def rounding(pre, post):
+    """The number that rounds a synapse, from its neurons' words."""
+    return np.int32(np.int32(np.int32(pre * post) >> _SHIFT) & _MASK)
 
 
 @njit(**OPTIONS)
 def list_spiked(times, listed, starts):
     """The neurons that spiked, by the step in which they last did: those of step k are
-    listed[starts[k] : starts[k + 1]]. Returns how many there are."""
+    listed[starts[k] : starts[k + 1]]."""
     starts[:] = 0
     for i in range(times.shape[0]):
         starts[np.uint32(times[i])] += 1
@@ -78,7 +64,6 @@ def list_spiked(times, listed, starts):
             starts[k] += 1
     for k in range(starts.shape[0] - 1, 0, -1):
         starts[k] = starts[k - 1]
-    return total
 
 
 _HEADER = """\
@@ -86,7 +71,7 @@ import math
 import numpy as np
 from numba import njit
 from lava_torch.kernels.learning.update.cpu import (
-    list_spiked, noise_by_post, noise_by_pre, padded,
+    BLOCK, list_spiked, padded, rounding,
 )
 from lava_torch.kernels.table.share import share
 
@@ -127,21 +112,21 @@ class _Writer:
             *self.scratch(),
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
-            *_indent([] if self.op.mean else [*self.spiked(), *self.nothing()]),
-            "    for j in range(low, high):",
-            *_indent(self.mean_row() if self.op.mean else self.row(), 2),
+            *_indent(self.mean_rows() if self.op.mean else [*self.spiked(), *self.rows()]),
         ]
         return _indent(lines)
+
+    def mean_rows(self) -> list[str]:
+        return ["for j in range(low, high):", *_indent(self.mean_row())]
+
+    def rows(self) -> list[str]:
+        return ["for j in range(low, high):", *_indent(self.row())]
 
     def scratch(self) -> list[str]:
         raise TypeError("a writer says what scratch it needs")
 
     def spiked(self) -> list[str]:
         """What is needed to know who spiked in item b."""
-        return []
-
-    def nothing(self) -> list[str]:
-        """What passes over an item in which nobody spiked that counts."""
         return []
 
     def row(self) -> list[str]:
@@ -214,62 +199,88 @@ class _Writer:
 
 class _Dense(_Writer):
     def scratch(self) -> list[str]:
-        lines = ["width, blocks = padded(n), (n + 15) // 16"]
-        # One block of memory for many: each would take as long as a few rows.
-        lanes = [f"l_{name}" for name in self._lanes]
-        lanes += [f"c_{name}" for name in self._compact] if self.op.events else []
-        lines += [f"lanes = np.zeros({len(lanes)} * width, {self.cast})"]
-        lines += [f"{name} = lanes[{k} * width : {k + 1} * width]" for k, name in enumerate(lanes)]
-        lines += ["starts = np.empty(t_epoch + 2, np.int64)"]
-        lines += ["listed = np.zeros(width, np.uint32)"]
-        if self.rule.fixed:
-            lines += [
-                "planes = np.empty((4, padded(blocks)), np.uint32)",
-                "words = np.empty(blocks * 4, np.uint32)",
-                "noise = words.view(np.uint8)",
-            ]
-        if self.op.two_noises:
-            lines += ["others = np.empty((4, width), np.uint32)"]
+        lines = ["width = padded(n)", "deep = padded(min(BLOCK, m))"]
+        # One piece of memory for many: each would take as long as a few rows.
+        lanes = [(f"l_{name}", "width") for name in self._lanes]
+        lanes += [(f"c_{name}", "deep") for name in self._gathered]
+        total = f"{len(self._lanes)} * width + {len(self._gathered)} * deep"
+        lines += [f"lanes = np.zeros({total}, {self.cast})", "at = 0"]
+        for name, size in lanes:
+            lines += [f"{name} = lanes[at : at + {size}]", f"at += {size}"]
+        if "y0" in self.plan.flags:
+            lines += ["starts = np.empty(t_epoch + 2, np.int64)", "listed = np.empty(n, np.uint32)"]
+        if self._by_columns:
+            lines += ["quiet = np.empty(deep, np.uint32)"]
         return lines + self.sum_scratch()
 
     @property
     def _lanes(self) -> list[str]:
         """The factors that are put side by side for a row, or for all rows."""
-        return [name for name in self.rule.factors if name.endswith("y0")]
+        return [name for name in self.rule.factors if name.endswith("y0") and self._by_rows]
 
     @property
     def _post_lanes(self) -> list[str]:
         """Those of them that are of the postsynaptic neurons."""
         return [name for name in self._lanes if name.startswith("y")]
 
+    @property
+    def _by_rows(self) -> bool:
+        """Whether synapses are visited from the side of the presynaptic neurons."""
+        return not self.op.events or "x0" in self.plan.flags
+
+    @property
+    def _by_columns(self) -> bool:
+        """The same of the postsynaptic neurons."""
+        return self.op.events and "y0" in self.plan.flags
+
+    @property
+    def _gathered(self) -> list[str]:
+        """What lies side by side for a postsynaptic neuron's synapses."""
+        if not self._by_columns:
+            return []
+        words = ["word"] if self.rule.fixed else []
+        traces = [name for name in self.rule.columns.arguments if name.startswith("x")]
+        return [*dict.fromkeys((*self.plan.variables, *self.rule.results)), *words, *traces]
+
     def spiked(self) -> list[str]:
-        lines = ["count = list_spiked(ty[b], listed, starts)"]
+        lines = ["list_spiked(ty[b], listed, starts)"] if "y0" in self.plan.flags else []
         if self._post_lanes:
             lines += ["for i in range(n):", "    ky = np.uint32(ty[b, i])"]
         for name in self._post_lanes:
             value = "ky != 0" if name == "y0" else self.at(name, "i")
             lines += [f"    l_{name}[i] = {value}"]
-        if self.op.events:
-            for name in (n for n in self._post_lanes if n != "y0"):
-                lines += ["for q in range(count):", f"    c_{name}[q] = l_{name}[listed[q]]"]
         return lines
+
+    def rows(self) -> list[str]:
+        if not self.op.events:
+            return ["for j in range(low, high):", *_indent(self.row())]
+        if not self._by_columns:
+            skip = ["if tx[b, j] == 0:", "    continue"]
+            return ["for j in range(low, high):", *_indent([*skip, *self.row()])]
+        note = ["quiet[found] = j"]
+        note += [f"c_word[found] = words_pre[{self.item}, j]"] if self.rule.fixed else []
+        note += ["found += 1"]
+        if self._by_rows:
+            note = ["if tx[b, j] == 0:", *_indent([*note, "continue"]), *self.row()]
+        return [
+            "for first in range(low, high, BLOCK):",
+            "    found = 0",
+            "    for j in range(first, min(first + BLOCK, high)):",
+            *_indent(note, 2),
+            *_indent(self._columns()),
+        ]
 
     def row(self) -> list[str]:
         lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
-        lines += self._other_noise()
-        if self.op.events and not self.rule.fixed and "x0" not in self.plan.flags:
-            return lines + self._columns()  # whether neuron j spiked does not count
-        if self.op.events:
-            lines += ["if tx[b, j] == 0:", *_indent(self._columns()), "    continue"]
-        lines += self._noise()
-        reads = self.own("i") | self._meets()
-        reads["r"] = "noise[i] >> 1"
+        reads = self.own("i") | self._meets() | {"r": "rounding(word, words[i])"}
         update = self.loop("i in range(n)", self.rule.whole, reads, self.results("i"))
-        return [*lines, *self._factors(), *update]
+        return [*lines, *self._words(), *self._factors(), *update]
 
-    def nothing(self) -> list[str]:
-        counts = self.op.events and "x0" not in self.plan.flags
-        return ["if count == 0:", "    continue"] if counts else []
+    def _words(self) -> list[str]:
+        """What rounds the synapses of a row."""
+        if not self.rule.fixed:
+            return []
+        return [f"word, words = words_pre[{self.item}, j], words_post[{self.item}]"]
 
     def _meets(self) -> dict[str, str]:
         reads = {name: f"l_{name}[i]" for name in self._lanes}
@@ -299,68 +310,28 @@ class _Dense(_Writer):
             ]
         return lines
 
-    def _noise(self) -> list[str]:
-        if not self.rule.fixed:
-            return []
-        args = f"np.int64(j) * blocks, blocks, clock[0], {self.item}, key0, key1"
-        drawn = [f"noise_by_pre(planes, words, {args})"]
-        if not self.op.two_noises or self.op.events:
-            return drawn
-        return [
-            "if tx[b, j] != 0:",
-            *_indent(drawn),
-            "else:",
-            "    for q in range(count):",
-            "        noise[listed[q]] = other_noise[q] >> shift & 255",
-        ]
-
-    def _other_noise(self) -> list[str]:
-        """For sixteen rows at once."""
-        if not self.op.two_noises:
-            return []
-        args = f"np.int64(j >> 4) * n, listed, count, clock[0], {self.item}, key0, key1"
-        return [
-            "if (j & 15) == 0:",
-            f"    noise_by_post(others, {args})",
-            "other_noise, shift = others[(j & 15) >> 2], np.uint32(8 * (j & 3))",
-        ]
-
     def _columns(self) -> list[str]:
-        return self._side_by_side() if self.rule.fixed else self._one_by_one()
-
-    def _one_by_one(self) -> list[str]:
-        reads = self.own("i") | {name: f"c_{name}[q]" for name in self._post_lanes} | {"y0": "1"}
-        head = "q in range(starts[ky], starts[ky + 1])"
-        loop = self.loop(head, self.rule.columns, reads, self.results("i"))
-        names = [name for name in self.rule.columns.arguments if name.startswith("x")]
-        return [
-            "for ky in range(1, t_epoch + 1):",
-            *_indent(f"{name} = {self.at(name, 'j')}" for name in names),
-            f"    {loop[0]}",
-            "        i = listed[q]",
-            *_indent(loop[1:]),
-        ]
-
-    def _side_by_side(self) -> list[str]:
-        """Gathered, updated, and put back: scalar code would branch at random to round."""
-        names = [name for name in self.rule.columns.arguments if name.startswith("x")]
-        lines = [] if not names else ["for ky in range(1, t_epoch + 1):"]
-        for name in names:
-            lines += [f"    c_{name}[starts[ky] : starts[ky + 1]] = {self.at(name, 'j')}"]
-        lines += ["for q in range(count):", "    i = listed[q]"]
-        lines += [f"    c_{name}[q] = {name}_j[i]" for name in self.plan.variables]
-        reads = {name: f"c_{name}[q]" for name in self._compact}
-        reads |= {"r": "(other_noise[q] >> shift & 255) >> 1", "y0": "1"}
+        """The synapses from the quiet neurons of a block to those that spiked."""
+        names = self.rule.columns.arguments
+        pre = [name for name in names if name.startswith("x")]
+        post = [name for name in names if name.startswith("y") and name != "y0"]
+        lines = ["if starts[ky] == starts[ky + 1]:", "    continue"]
+        if pre:
+            lines += ["for q in range(found):"]
+            lines += [f"    c_{name}[q] = {self.at(name, 'quiet[q]')}" for name in pre]
+        lines += ["for s in range(starts[ky], starts[ky + 1]):"]
+        column = ["i = listed[s]", *(f"{name} = {self.at(name, 'i')}" for name in post)]
+        column += [f"word = words_post[{self.item}, i]"] if self.rule.fixed else []
+        there = f"[{self.item}, quiet[q], i]"
+        column += ["for q in range(found):"]
+        column += [f"    c_{name}[q] = {name}{there}" for name in self.plan.variables]
+        reads = {name: f"c_{name}[q]" for name in (*self.plan.variables, *pre)}
+        reads |= {"r": "rounding(c_word[q], word)", "y0": "1"}
         stores = {name: f"c_{name}[q]" for name in self.rule.results}
-        lines += self.loop("q in range(padded(count))", self.rule.columns, reads, stores)
-        lines += ["for q in range(count):", "    i = listed[q]"]
-        return lines + [f"    {name}_j[i] = c_{name}[q]" for name in self.rule.results]
-
-    @property
-    def _compact(self) -> list[str]:
-        """What lies side by side for the columns."""
-        factors = [name for name in self._lanes if name != "y0"]
-        return [*dict.fromkeys((*self.plan.variables, *self.rule.results)), *factors]
+        column += self.loop("q in range(padded(found))", self.rule.columns, reads, stores)
+        column += ["for q in range(found):"]
+        column += [f"    {name}{there} = c_{name}[q]" for name in self.rule.results]
+        return ["for ky in range(1, t_epoch + 1):", *_indent([*lines, *_indent(column)])]
 
     def mean_row(self) -> list[str]:
         lines = [f"{name}_j = {name}[0, j]" for name in self.stored]
@@ -368,20 +339,14 @@ class _Dense(_Writer):
         reads = self.own("i") | self._meets()
         item = [*self.spiked(), *self._factors()]
         item += self.loop("i in range(n)", self.rule.accumulate, reads, self.sums("i"), add=True)
-        lines += ["for b in range(tx.shape[0]):", *_indent(item), *self._noise()]
-        reads = self.means("i") | {"r": "noise[i] >> 1"}
+        lines += ["for b in range(tx.shape[0]):", *_indent(item), *self._words()]
+        reads = self.means("i") | {"r": "rounding(word, words[i])"}
         return lines + self.loop("i in range(n)", self.rule.finish, reads, self.results("i"))
 
 
 class _Sparse(_Writer):
     def scratch(self) -> list[str]:
         lines = ["places = np.empty(n, np.uint32)"] if self.op.events else []
-        if self.rule.fixed:
-            lines += [
-                "planes = np.empty((4, padded(n // 16 + 2)), np.uint32)",
-                "words = np.empty((n // 16 + 2) * 4, np.uint32)",
-                "octets = words.view(np.uint8)",
-            ]
         return lines + self.sum_scratch()
 
     def row(self) -> list[str]:
@@ -389,24 +354,19 @@ class _Sparse(_Writer):
         if self.op.events:
             lines += ["if tx[b, j] == 0:", *_indent(self._columns()), "    continue"]
         update = self._update("q in range(size)", self.rule.whole, self.results("q"))
-        return [*lines, *self._noise(), *self.scalars(self.rule.factors), *update]
+        return [*lines, *self.scalars(self.rule.factors), *update]
 
     def _span(self) -> list[str]:
         lines = ["first, last = indptr[j], indptr[j + 1]", "size = last - first"]
         lines += ["posts = indices[first:last]"]
-        return lines + [f"{name}_j = {name}[{self.item}, first:last]" for name in self.stored]
-
-    def _noise(self) -> list[str]:
-        if not self.rule.fixed:
-            return []
-        blocks = "((last + 15) >> 4) - (first >> 4)"
-        args = f"first >> 4, {blocks}, clock[0], {self.item}, key0, key1"
-        return [f"noise_by_pre(planes, words, {args})", "noise = octets[(first & 15):]"]
+        lines += [f"{name}_j = {name}[{self.item}, first:last]" for name in self.stored]
+        words = [f"word, words = words_pre[{self.item}, j], words_post[{self.item}]"]
+        return lines + (words if self.rule.fixed else [])
 
     def _update(
         self, head: str, equation: Equation, stores: Mapping[str, str], add: bool = False
     ) -> list[str]:
-        reads = self.own("q") | {"r": "noise[q] >> 1"}
+        reads = self.own("q") | {"r": "rounding(word, words[i])"}
         for name in equation.arguments:
             if name == "y0":
                 reads[name] = "ky != 0"
@@ -426,7 +386,6 @@ class _Sparse(_Writer):
             "    found += ty[b, posts[q]] != 0",
             "if found == 0:",
             "    continue",
-            *self._noise(),
         ]
         loop = self._update("place in range(found)", self.rule.columns, self.results("q"))
         return [*lines, loop[0], "    q = places[place]", *loop[1:]]
@@ -436,6 +395,6 @@ class _Sparse(_Writer):
         lines += [f"s_{name}[:size] = 0" for name in self.plan.targets]
         item = self.scalars(self.rule.factors)
         item += self._update("q in range(size)", self.rule.accumulate, self.sums("q"), add=True)
-        lines += ["for b in range(tx.shape[0]):", *_indent(item), *self._noise()]
-        reads = self.means("q") | {"r": "noise[q] >> 1"}
+        lines += ["for b in range(tx.shape[0]):", *_indent(item)]
+        reads = self.means("q") | {"r": "rounding(word, words[posts[q]])"}
         return lines + self.loop("q in range(size)", self.rule.finish, reads, self.results("q"))

@@ -1,8 +1,7 @@
 """The Triton body of an update: each synapse is read once and written once.
 
-Dense synapses in tiles of 16 presynaptic neurons, so that a block of random numbers serves 16
-synapses whichever neuron they share; sparse ones as they lie, each of which looks for its
-presynaptic neuron by halving `indptr`.
+Dense synapses in tiles of a few presynaptic and more postsynaptic neurons; sparse ones as they lie,
+each of which looks for its presynaptic neuron by halving `indptr`.
 """
 
 from __future__ import annotations
@@ -17,67 +16,21 @@ import triton.language as tl
 from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.gpu import TRITON, define
 from lava_torch.kernels.launch import launch
-from lava_torch.kernels.learning.update.noise import BY_POST, BY_PRE, PER_BLOCK
-from lava_torch.kernels.random.gpu import philox
+from lava_torch.kernels.learning.update.noise import MASK, SHIFT
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.update import UpdateOp
 
-#: Synapses of a tile along the postsynaptic neurons, and of a program over sparse ones.
-COLUMNS, BLOCK = 64, 512
+#: Presynaptic and postsynaptic neurons of a tile, and synapses of a program over sparse ones.
+ROWS, COLUMNS, BLOCK = 16, 64, 512
 #: Above any sum over a batch: what makes it positive to be divided, rounded down.
 _FLOOR = 1 << 40
 
 
 @triton.jit
-def random_words(index, clock, item, key0, key1, STREAM: tl.constexpr):
-    """A block of four words of 32 bits for each index, int64, at this step for an item."""
-    step = tl.load(clock)
-    same = tl.zeros_like(index)
-    third = same + item + ((step >> 32) << 20)
-    return philox(index, same + step, third, same + STREAM, same + key0, same + key1)
-
-
-@triton.jit
-def octet(a, b, c, d, number):
-    """Byte `number` of 16 of four words, less its lowest bit: in [0, 127]. All broadcast."""
-    word = number // 4
-    chosen = tl.where(word == 0, a, tl.where(word == 1, b, tl.where(word == 2, c, d)))
-    return (((chosen >> (number % 4 * 8).to(tl.uint32)) & 255) >> 1).to(tl.int32)
-
-
-@triton.jit
-def tile_by_pre(
-    j, tile, n, clock, item, key0, key1,
-    COLUMNS: tl.constexpr, STREAM: tl.constexpr,
-):  # fmt: skip
-    """Random numbers (16, COLUMNS) of a tile whose rows are the neurons j: a block serves 16
-    synapses of a row."""
-    block = tile * (COLUMNS // 16) + tl.arange(0, COLUMNS // 16)
-    index = j.to(tl.int64)[:, None] * tl.cdiv(n, 16) + block[None, :]
-    a, b, c, d = random_words(index, clock, item, key0, key1, STREAM)
-    number = tl.arange(0, 16)[None, None, :]
-    numbers = octet(a[:, :, None], b[:, :, None], c[:, :, None], d[:, :, None], number)
-    return tl.reshape(numbers, (16, COLUMNS))
-
-
-@triton.jit
-def tile_by_post(group, i, n, clock, item, key0, key1, STREAM: tl.constexpr):
-    """The same, but a block serves the 16 rows of a tile."""
-    index = group.to(tl.int64) * n + i
-    a, b, c, d = random_words(index, clock, item, key0, key1, STREAM)
-    number = tl.arange(0, 16)[:, None]
-    return octet(a[None, :], b[None, :], c[None, :], d[None, :], number)
-
-
-@triton.jit
-def line(program, clock, item, key0, key1, BLOCK: tl.constexpr, STREAM: tl.constexpr):
-    """Random numbers (BLOCK,) of synapses that lie side by side."""
-    index = (program * (BLOCK // 16) + tl.arange(0, BLOCK // 16)).to(tl.int64)
-    a, b, c, d = random_words(index, clock, item, key0, key1, STREAM)
-    number = tl.arange(0, 16)[None, :]
-    numbers = octet(a[:, None], b[:, None], c[:, None], d[:, None], number)
-    return tl.reshape(numbers, (BLOCK,))
+def rounding(pre, post, SHIFT: tl.constexpr, MASK: tl.constexpr):
+    """The number that rounds a synapse, from its neurons' words."""
+    return ((pre * post) >> SHIFT) & MASK
 
 
 @triton.jit
@@ -93,9 +46,7 @@ def owner(indptr, k, m, HALVINGS: tl.constexpr):
     return low
 
 
-_FUNCTIONS = {
-    f.__name__: f for f in (random_words, octet, tile_by_pre, tile_by_post, line, owner, philox)
-}
+_FUNCTIONS = {"rounding": rounding, "owner": owner}
 
 
 def run(op: UpdateOp, args: Mapping[str, Any]) -> None:
@@ -110,8 +61,8 @@ def run(op: UpdateOp, args: Mapping[str, Any]) -> None:
         halvings = max(m, 1).bit_length() + 1
         launch(_kernel(op), grid, *given, m, n, batch, stored, BLOCK=BLOCK, HALVINGS=halvings)
         return
-    tiles = -(-m // PER_BLOCK) * -(-n // COLUMNS)
-    launch(_kernel(op), (len(first) * tiles,), *given, m, n, batch, COLUMNS=COLUMNS)
+    tiles = -(-m // ROWS) * -(-n // COLUMNS)
+    launch(_kernel(op), (len(first) * tiles,), *given, m, n, batch, ROWS=ROWS, COLUMNS=COLUMNS)
 
 
 @cache
@@ -133,8 +84,10 @@ class _Writer:
 
     #: The sizes behind the op's arguments, and constants.
     sizes = "m, n, batch"
-    constants = "COLUMNS: tl.constexpr"
-    shape = "(16, COLUMNS)"
+    constants = "ROWS: tl.constexpr, COLUMNS: tl.constexpr"
+    shape = "(ROWS, COLUMNS)"
+    #: The pre- and the postsynaptic neurons of the synapses, and which of them exist.
+    ends = ("pre", "has_pre"), ("post", "has_post")
 
     def __init__(self, op: UpdateOp) -> None:
         self.op, self.plan, self.rule = op, op.rule.plan, op.rule
@@ -161,15 +114,23 @@ class _Writer:
     def factors(self, item: str) -> list[str]:
         raise TypeError("a writer says what its synapses meet")
 
-    def noise(self, item: str) -> list[str]:
-        raise TypeError("a writer says by what its synapses are rounded")
+    def noise(self) -> list[str]:
+        """What rounds the synapses of `item`."""
+        if not self.rule.fixed:
+            return []
+        (pre, has_pre), (post, has_post) = self.ends
+        return [
+            f"pre_word = tl.load(words_pre + item * m + {pre}, mask={has_pre}, other=0)",
+            f"post_word = tl.load(words_post + item * n + {post}, mask={has_post}, other=0)",
+            f"r = rounding(pre_word, post_word, {SHIFT}, {MASK})",
+        ]
 
     def each(self) -> list[str]:
         lines = self.factors("item")
         touched = "inside & ((kx != 0) | (ky != 0))" if self.op.events else "inside"
         lines += [f"touched = {touched}"]
         lines += [self.load(name, "touched") for name in self.plan.variables]
-        lines += self.noise("item")
+        lines += self.noise()
         names = self.names(self.rule.whole.arguments)
         return [*lines, *self.emit(self.rule.whole, names, self.rule.results, "touched")]
 
@@ -191,7 +152,7 @@ class _Writer:
             else:
                 share = TRITON.expression("div", self.op.dtype, [f"s_{name}", "many"])
                 lines += [f"acc_{name} = {share}"]
-        lines += self.noise("item")
+        lines += self.noise()
         names = list(self.rule.finish.arguments)
         return [*lines, *self.emit(self.rule.finish, names, self.rule.results, "inside")]
 
@@ -231,12 +192,12 @@ class _Writer:
 class _Dense(_Writer):
     def place(self) -> list[str]:
         return [
-            "columns, rows = tl.cdiv(n, COLUMNS), tl.cdiv(m, 16)",
+            "columns, rows = tl.cdiv(n, COLUMNS), tl.cdiv(m, ROWS)",
             "tiles = columns * rows",
             "item = (tl.program_id(0) // tiles).to(tl.int64)",
             "group = tl.program_id(0) % tiles // columns",
             "tile = tl.program_id(0) % columns",
-            "j = group * 16 + tl.arange(0, 16)",
+            "j = group * ROWS + tl.arange(0, ROWS)",
             "i = tile * COLUMNS + tl.arange(0, COLUMNS)",
             "pre, post = j[:, None], i[None, :]",
             "has_pre, has_post = pre < m, post < n",
@@ -258,21 +219,12 @@ class _Dense(_Writer):
             lines.append(f"f_{trace}_{when} = tl.load({where}, mask={mask}, other=0)")
         return lines
 
-    def noise(self, item: str) -> list[str]:
-        if not self.rule.fixed:
-            return []
-        args = f"clock, {item}, key0, key1"
-        lines = [f"r = tile_by_pre(j, tile, n, {args}, COLUMNS, {BY_PRE})"]
-        if self.op.two_noises:
-            other = f"tile_by_post(group, i, n, {args}, {BY_POST})"
-            lines += [f"r = tl.where(kx != 0, r, {other})"]
-        return lines
-
 
 class _Sparse(_Writer):
     sizes = "m, n, batch, stored"
     constants = "BLOCK: tl.constexpr, HALVINGS: tl.constexpr"
     shape = "(BLOCK,)"
+    ends = ("j", "inside"), ("i", "inside")
 
     def place(self) -> list[str]:
         return [
@@ -297,8 +249,3 @@ class _Sparse(_Writer):
             where = f"h_{trace} + {self.row(item, when)} * {size} + {own}"
             lines.append(f"f_{trace}_{when} = tl.load({where}, mask=inside, other=0)")
         return lines
-
-    def noise(self, item: str) -> list[str]:
-        if not self.rule.fixed:
-            return []
-        return [f"r = line(program, clock, {item}, key0, key1, BLOCK, {BY_PRE})"]

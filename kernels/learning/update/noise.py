@@ -1,16 +1,21 @@
-"""The random numbers that round synapses in fixed point: 8 bits each, 16 to a block of Philox.
+"""The random numbers that round synapses in fixed point.
 
-A synapse of a neuron that spiked shares its block with 15 neighbours of the same presynaptic
-neuron. Where a rule changes others by postsynaptic spikes alone, those, which are few and far
-between, share theirs with 15 neighbours of the same postsynaptic neuron. Sparse synapses are
-sixteen to a block in the order in which they lie.
+At the end of an epoch each neuron gets an odd word of 32 bits, see `DRAW` of the package above.
+The number that rounds a synapse is the upper 7 bits of the product, modulo 2^32, of its two
+neurons' words. Odd numbers have inverses: given one word, the product is as random as the other.
+So each number is uniform; any two are independent, and so are any, but those of synapses that form
+a cycle between pre- and postsynaptic neurons. (Of four in a rectangle the whole products satisfy
+ab cd = ad cb; their upper bits do not show it.) It costs a multiplication where a block of Philox
+for each synapse would cost more than the rule, and a synapse's number does not depend on how the
+synapses are stored.
 """
 
 from __future__ import annotations
 
+from lava_torch.kernels.learning.rule import FRACTION, ROUND
 from lava_torch.kernels.random import STREAMS
 
-#: Synapses whose rounding one block serves.
-PER_BLOCK = 16
-#: The streams of the two kinds of blocks.
-BY_PRE, BY_POST = STREAMS["rounding"], STREAMS["rounding of columns"]
+#: The streams of the words of pre- and of postsynaptic neurons.
+PRE, POST = STREAMS["rounding"], STREAMS["rounding by post"]
+#: How far a product is shifted to get its upper bits, and which of them are kept.
+SHIFT, MASK = 32 - FRACTION, ROUND

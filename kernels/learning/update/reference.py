@@ -8,10 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lava_torch.kernels.learning.reference import counter
-from lava_torch.kernels.learning.rule import FRACTION
-from lava_torch.kernels.learning.update.noise import BY_POST, BY_PRE, PER_BLOCK
-from lava_torch.kernels.random.reference import philox
+from lava_torch.kernels.learning.update.noise import MASK, SHIFT
 
 
 def run(op: Any, args: Mapping[str, Any]) -> None:
@@ -23,7 +20,7 @@ def run(op: Any, args: Mapping[str, Any]) -> None:
     sums = op.rule.accumulate(*values, *_factors(op, args, places))
     if op.mean:
         sums = tuple(_mean(_full(acc, op, args, places)) for acc in sums)
-    noise = [rounding(op, args)] if op.rule.fixed else []
+    noise = [rounding(args, places)] if op.rule.fixed else []
     for name, new in zip(op.rule.results, op.rule.finish(*sums, *noise), strict=True):
         args[name].copy_(new)
 
@@ -71,27 +68,7 @@ def _mean(acc: Tensor) -> Tensor:
     return (acc.long().sum(0, keepdim=True) // len(acc)).to(acc.dtype)
 
 
-def rounding(op: Any, args: Mapping[str, Any]) -> Tensor:
+def rounding(args: Mapping[str, Any], places: tuple[Tensor, Tensor]) -> Tensor:
     """A random whole number in [0, ROUND] for each synapse, (W, ...), see `noise`."""
-    synapses = args[op.rule.plan.targets[0]]
-    if op.sparse:
-        return numbers(op, args, 1, synapses.shape[1])[:, 0]
-    _, m, n = synapses.shape
-    own = numbers(op, args, m, n)
-    if not op.two_noises:
-        return own
-    other = numbers(op, args, -(-m // PER_BLOCK) * n, PER_BLOCK, BY_POST)
-    other = other.view(len(synapses), -1, n, PER_BLOCK).transpose(2, 3).reshape(len(own), -1, n)
-    return torch.where(args["tx"][..., None] != 0, own, other[:, :m])
-
-
-def numbers(op: Any, args: Mapping[str, Any], rows: int, size: int, stream: int = BY_PRE) -> Tensor:
-    """Random numbers (W, rows, size), of which each row begins with a block of its own."""
-    synapses, t = args[op.rule.plan.targets[0]], args["clock"]
-    device = synapses.device
-    blocks = torch.arange(rows * -(-size // PER_BLOCK), device=device)
-    items = torch.arange(len(synapses), device=device).view(-1, 1)
-    words = philox(*counter(blocks, t, items, stream), args["key0"], args["key1"])
-    octets = torch.stack(words, -1)[..., None] >> torch.arange(0, 32, 8, device=device)
-    numbers = ((octets & 255) >> 8 - FRACTION).to(torch.int32)
-    return numbers.reshape(len(synapses), rows, -1)[..., :size]
+    pre, post = places
+    return (args["words_pre"][:, pre] * args["words_post"][:, post]) >> SHIFT & MASK

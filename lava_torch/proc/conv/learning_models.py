@@ -14,7 +14,7 @@ from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import message, spike
 from lava_torch.kernels.learning.conv import GEOMETRY, ConvUpdateOp, conv_update_row
 from lava_torch.kernels.op import Row
-from lava_torch.model.learning import LearningModel, learning_rows
+from lava_torch.model.learning import Empty, LearningModel, learning_rows
 from lava_torch.model.rows import Rows, rows_of
 from lava_torch.proc.conv.learning import LearningConv
 from lava_torch.proc.conv.models import ConvModel, ExactConvModel
@@ -42,7 +42,7 @@ class LearningConvModel(LearningModel, ConvModel):
     def _event_driven(self) -> bool:
         return False  # what no event touches is passed over at any rate
 
-    def update(self, args: Mapping[str, Any], events: bool) -> Row:
+    def update(self, args: Mapping[str, Any], events: bool, empty: Empty) -> list[Row]:
         sizes, binding = self._sizes, self.binding
         numbers = (
             *binding.in_shapes["s_in"], *binding.out_shapes["a_out"][:2], *sizes["padding"],
@@ -50,7 +50,8 @@ class LearningConvModel(LearningModel, ConvModel):
         )  # fmt: skip
         geometry = dict(zip(GEOMETRY, numbers, strict=True))
         op = ConvUpdateOp(self.rule, self.compute_dtype)
-        return conv_update_row(op, {**args, **geometry}, self.t_epoch)
+        keys = dict(zip(("key0", "key1"), self.keys, strict=True))
+        return [conv_update_row(op, {**args, **geometry, **keys}, self.t_epoch)]
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         if weights.ndim == 4:
