@@ -25,7 +25,9 @@ from lava_torch.kernels.table.share import OPTIONS, share
 _TRACES = STREAMS["traces"]
 _DECAY, _ROUND = np.uint32(32 - DECAY_BITS), np.uint32(32 - ROUND_BITS)
 _BITS, _FRACTION = np.int32(DECAY_BITS), np.int32((1 << DECAY_BITS) - 1)
-_MAX = np.int32(TRACE_MAX)
+_ZERO, _MAX = np.int32(0), np.int32(TRACE_MAX)
+#: What counts of a trace that neurons send.
+_LEAST, _MOST = np.int32(-128), np.int32(255)
 
 
 def flat(array):
@@ -156,14 +158,24 @@ def history(trace, times, table, parameters, t, t_epoch, received, thread, threa
     decay, impulse = parameters[0], parameters[1]
     zero = impulse - impulse
     for b in range(trace.shape[0]):
-        own, spiked = trace[b, low:high], times[b, low:high]
-        table[b, 0, low:high] = own
+        own, spiked, before = trace[b, low:high], times[b, low:high], table[b, 0, low:high]
+        for i in range(own.shape[0]):
+            before[i] = own[i]
         for k in range(1, table.shape[1]):
-            before, after = table[b, k - 1, low:high], table[b, k, low:high]
+            after, step = table[b, k, low:high], np.int32(k)
             for i in range(after.shape[0]):
-                after[i] = before[i] * decay + (impulse if spiked[i] == k else zero)
+                after[i] = before[i] * decay + (impulse if spiked[i] == step else zero)
+            before = after
         if received is None:
-            own[:] = table[b, t_epoch, low:high]
+            for i in range(own.shape[0]):
+                own[i] = before[i]
+
+
+@njit(**OPTIONS, forceinline=True)
+def _limited(value, low, high):
+    """min and max would make 64 bits of int32, at half the speed."""
+    value = value if value > low else low
+    return value if value < high else high
 
 
 @njit(**OPTIONS)
@@ -176,18 +188,21 @@ def history_fixed(
         words = philox(side, t[0], item_word(b, t[0]), _TRACES, key0, key1)
         q, r = np.int32(words[0] >> _DECAY), np.int64(words[1] >> _ROUND)
         added = np.int32(whole + (r < fraction))
-        own, spiked, first = trace[b, low:high], times[b, low:high], table[b, 0, low:high]
+        own, spiked, before = trace[b, low:high], times[b, low:high], table[b, 0, low:high]
         for i in range(own.shape[0]):
-            first[i] = min(max(own[i], -128), 255)
+            before[i] = _limited(own[i], _LEAST, _MOST)
         for k in range(1, table.shape[1]):
-            before, after = table[b, k - 1, low:high], table[b, k, low:high]
+            after, step = table[b, k, low:high], np.int32(k)
             for i in range(after.shape[0]):
                 product = np.int32(before[i] * decay)
-                h = np.int32(product >> _BITS) + np.int32(q < np.int32(product & _FRACTION))
-                more = min(max(np.int32(h + added), np.int32(0)), _MAX)
-                after[i] = more if spiked[i] == k else np.int32(h)
+                h = np.int32(product >> _BITS)
+                h = np.int32(h + np.int32(q < np.int32(product & _FRACTION)))
+                more = _limited(np.int32(h + added), _ZERO, _MAX)
+                after[i] = more if spiked[i] == step else h
+            before = after
         if received is None:
-            own[:] = table[b, t_epoch, low:high]
+            for i in range(own.shape[0]):
+                own[i] = before[i]
 
 
 @njit(**OPTIONS)
@@ -199,13 +214,17 @@ def random_word(k, t, item, stream, key0, key1):
 @njit(**OPTIONS)
 def draw(words, t, t_epoch, stream, key0, key1, thread, threads):
     low, high = share(words.shape[1], thread, threads)  # low is the beginning of a block
+    first, blocks = low >> 2, (high - low + 3) >> 2
+    planes = np.empty((4, (blocks + 7) // 8 * 8), np.uint32)
     for b in range(words.shape[0]):
-        own, third = words[b], item_word(b, t[0])
-        for q in range(low >> 2, (high + 3) >> 2):
-            found = philox(q, t[0], third, stream, key0, key1)
-            for k in range(4):
-                if 4 * q + k < high:
-                    own[4 * q + k] = np.int32(found[k] | np.uint32(1))
+        third = item_word(b, t[0])
+        # Word by word first, and more blocks than there are: otherwise they are not vectorised.
+        for q in range(planes.shape[1]):
+            k0, k1, k2, k3 = philox(first + q, t[0], third, stream, key0, key1)
+            planes[0, q], planes[1, q], planes[2, q], planes[3, q] = k0, k1, k2, k3
+        own = words[b, low:high]
+        for k in range(own.shape[0]):
+            own[k] = np.int32(planes[k & 3, k >> 2] | np.uint32(1))
 
 
 @njit(**OPTIONS)

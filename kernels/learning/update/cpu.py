@@ -1,10 +1,10 @@
 """The numba body of an update: a generated loop over presynaptic neurons and their synapses.
 
 Dense synapses of one presynaptic neuron lie side by side, and so do the factors that they meet: the
-loop over them is vectorised. Where only events count, those of neurons that did not spike are
-visited from the other side: for each postsynaptic neuron that did, its synapses from a block of
-such presynaptic neurons are gathered, updated side by side, and put back. Sparse synapses look up
-what they meet.
+loop over them is vectorised. Where only events count, those of a neuron that did not spike are
+visited by the list of postsynaptic neurons that did. In fixed point there is much to compute for
+each of them: there the synapses from a block of such neurons to one postsynaptic neuron are
+gathered, updated side by side, and put back. Sparse synapses look up what they meet.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 
 _SHIFT, _MASK = np.int32(SHIFT), np.int32(MASK)
-#: Presynaptic neurons of a block whose synapses are gathered at once: few enough that what it has
-#: of the weights stays in the second cache.
-BLOCK = 128
+#: How many presynaptic neurons make a block, at most, and the numbers that they may have: what a
+#: block has of the weights is to stay in the second cache.
+BLOCK, NUMBERS = 128, 1 << 16
+
+
+@njit(**OPTIONS)
+def block_size(m, n):
+    return max(16, min(m, BLOCK, NUMBERS // max(n, 1)))
 
 
 @njit(**OPTIONS)
@@ -45,25 +50,13 @@ def rounding(pre, post):
 
 
 @njit(**OPTIONS)
-def list_spiked(times, listed, starts):
-    """The neurons that spiked, by the step in which they last did: those of step k are
-    listed[starts[k] : starts[k + 1]]."""
-    starts[:] = 0
+def list_spiked(times, listed):
+    """listed[:count] are the neurons that spiked, count is returned; `listed` needs one more."""
+    count = 0
     for i in range(times.shape[0]):
-        starts[np.uint32(times[i])] += 1
-    total = 0
-    starts[0] = 0
-    for k in range(1, starts.shape[0]):
-        own = starts[k]
-        starts[k] = total
-        total += own
-    for i in range(times.shape[0]):
-        k = np.uint32(times[i])
-        if k != 0:
-            listed[starts[k]] = i
-            starts[k] += 1
-    for k in range(starts.shape[0] - 1, 0, -1):
-        starts[k] = starts[k - 1]
+        listed[count] = i
+        count += times[i] != 0
+    return count
 
 
 _HEADER = """\
@@ -71,7 +64,7 @@ import math
 import numpy as np
 from numba import njit
 from lava_torch.kernels.learning.update.cpu import (
-    BLOCK, list_spiked, padded, rounding,
+    block_size, list_spiked, padded, rounding,
 )
 from lava_torch.kernels.table.share import share
 
@@ -199,24 +192,44 @@ class _Writer:
 
 class _Dense(_Writer):
     def scratch(self) -> list[str]:
-        lines = ["width = padded(n)", "deep = padded(min(BLOCK, m))"]
+        lines = ["width, size = padded(n), block_size(m, n)", "deep = padded(size)"]
+        pieces = [(f"l_{name}", "width") for name in self._lanes]
+        pieces += [(f"c_{name}", "width") for name in self._compact]
+        pieces += [(f"g_{name}", "deep") for name in self._gathered]
+        pieces += [(f"g_{name}", "deep * t_epoch") for name in self._block_traces]
         # One piece of memory for many: each would take as long as a few rows.
-        lanes = [(f"l_{name}", "width") for name in self._lanes]
-        lanes += [(f"c_{name}", "deep") for name in self._gathered]
-        total = f"{len(self._lanes)} * width + {len(self._gathered)} * deep"
+        total = " + ".join(size for _, size in pieces) or "0"
         lines += [f"lanes = np.zeros({total}, {self.cast})", "at = 0"]
-        for name, size in lanes:
+        for name, size in pieces:
             lines += [f"{name} = lanes[at : at + {size}]", f"at += {size}"]
         if "y0" in self.plan.flags:
-            lines += ["starts = np.empty(t_epoch + 2, np.int64)", "listed = np.empty(n, np.uint32)"]
-        if self._by_columns:
-            lines += ["quiet = np.empty(deep, np.uint32)"]
+            lines += ["listed = np.empty(n + 1, np.uint32)"]
+        if self._by_block:
+            lines += ["quiet = np.empty(size + 1, np.uint32)"]
         return lines + self.sum_scratch()
+
+    @property
+    def _by_row(self) -> bool:
+        """Whether synapses are visited because of what the presynaptic neuron did."""
+        return not self.op.events or "x0" in self.plan.flags
+
+    @property
+    def _by_column(self) -> bool:
+        """Whether they are because of what the postsynaptic neuron did, where the other did not
+        spike."""
+        return self.op.events and "y0" in self.plan.flags
+
+    @property
+    def _by_block(self) -> bool:
+        return self._by_column and self.rule.fixed
+
+    def _column_traces(self, side: str) -> list[str]:
+        return [n for n in self.rule.columns.arguments if n.startswith(side) and n != "y0"]
 
     @property
     def _lanes(self) -> list[str]:
         """The factors that are put side by side for a row, or for all rows."""
-        return [name for name in self.rule.factors if name.endswith("y0") and self._by_rows]
+        return [name for name in self.rule.factors if name.endswith("y0") and self._by_row]
 
     @property
     def _post_lanes(self) -> list[str]:
@@ -224,48 +237,54 @@ class _Dense(_Writer):
         return [name for name in self._lanes if name.startswith("y")]
 
     @property
-    def _by_rows(self) -> bool:
-        """Whether synapses are visited from the side of the presynaptic neurons."""
-        return not self.op.events or "x0" in self.plan.flags
-
-    @property
-    def _by_columns(self) -> bool:
-        """The same of the postsynaptic neurons."""
-        return self.op.events and "y0" in self.plan.flags
+    def _compact(self) -> list[str]:
+        """What is of the postsynaptic neurons that spiked."""
+        return self._column_traces("y") if self._by_column and not self._by_block else []
 
     @property
     def _gathered(self) -> list[str]:
-        """What lies side by side for a postsynaptic neuron's synapses."""
-        if not self._by_columns:
-            return []
-        words = ["word"] if self.rule.fixed else []
-        traces = [name for name in self.rule.columns.arguments if name.startswith("x")]
-        return [*dict.fromkeys((*self.plan.variables, *self.rule.results)), *words, *traces]
+        """What lies side by side for a block's synapses to one postsynaptic neuron."""
+        stored = dict.fromkeys((*self.plan.variables, *self.rule.results))
+        return [*stored, "word"] if self._by_block else []
+
+    @property
+    def _block_traces(self) -> list[str]:
+        """The same, of each step that the postsynaptic neuron may have spiked in."""
+        return self._column_traces("x") if self._by_block else []
 
     def spiked(self) -> list[str]:
-        lines = ["list_spiked(ty[b], listed, starts)"] if "y0" in self.plan.flags else []
+        lines = ["count = list_spiked(ty[b], listed)"] if "y0" in self.plan.flags else []
         if self._post_lanes:
             lines += ["for i in range(n):", "    ky = np.uint32(ty[b, i])"]
         for name in self._post_lanes:
             value = "ky != 0" if name == "y0" else self.at(name, "i")
             lines += [f"    l_{name}[i] = {value}"]
+        if self._compact:
+            lines += ["for q in range(count):", *_indent(self._met())]
+            lines += [f"    c_{name}[q] = {self.at(name, 'i')}" for name in self._compact]
         return lines
 
+    def _met(self) -> list[str]:
+        return ["i = listed[q]", "ky = np.uint32(ty[b, i])"]
+
     def rows(self) -> list[str]:
-        if not self.op.events:
-            return ["for j in range(low, high):", *_indent(self.row())]
-        if not self._by_columns:
-            skip = ["if tx[b, j] == 0:", "    continue"]
-            return ["for j in range(low, high):", *_indent([*skip, *self.row()])]
-        note = ["quiet[found] = j"]
-        note += [f"c_word[found] = words_pre[{self.item}, j]"] if self.rule.fixed else []
-        note += ["found += 1"]
-        if self._by_rows:
+        if self._by_block:
+            return self._blocks()
+        lines = self.row() if self._by_row else []
+        if self.op.events:
+            quiet = self._column() if self._by_column else []
+            test = ["if tx[b, j] == 0:", *_indent([*quiet, "continue"])]
+            lines = [*test, *lines] if self._by_row else quiet
+        return ["for j in range(low, high):", *_indent(lines)]
+
+    def _blocks(self) -> list[str]:
+        note = ["quiet[found] = j", "found += 1"]
+        if self._by_row:
             note = ["if tx[b, j] == 0:", *_indent([*note, "continue"]), *self.row()]
         return [
-            "for first in range(low, high, BLOCK):",
+            "for first in range(low, high, size):",
             "    found = 0",
-            "    for j in range(first, min(first + BLOCK, high)):",
+            "    for j in range(first, min(first + size, high)):",
             *_indent(note, 2),
             *_indent(self._columns()),
         ]
@@ -301,37 +320,39 @@ class _Dense(_Writer):
         pre = [name for name in self._lanes if name.startswith("x")]
         if not pre:
             return []
-        lines = ["for ky in range(1, t_epoch + 1):"]
-        for name in pre:
-            lines += [
-                f"    met = {self.at(name, 'j')}",
-                "    for q in range(starts[ky], starts[ky + 1]):",
-                f"        l_{name}[listed[q]] = met",
-            ]
-        return lines
+        lines = ["for q in range(count):", *_indent(self._met())]
+        return lines + [f"    l_{name}[i] = {self.at(name, 'j')}" for name in pre]
+
+    def _column(self) -> list[str]:
+        """The synapses from a quiet neuron to those that spiked, one by one."""
+        lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
+        reads = self.own("i") | {name: f"c_{name}[q]" for name in self._compact} | {"y0": "1"}
+        reads |= {name: self.at(name, "j") for name in self._column_traces("x")}
+        loop = self.loop("q in range(count)", self.rule.columns, reads, self.results("i"))
+        return [*lines, loop[0], *_indent(self._met()), *loop[1:]]
 
     def _columns(self) -> list[str]:
-        """The synapses from the quiet neurons of a block to those that spiked."""
-        names = self.rule.columns.arguments
-        pre = [name for name in names if name.startswith("x")]
-        post = [name for name in names if name.startswith("y") and name != "y0"]
-        lines = ["if starts[ky] == starts[ky + 1]:", "    continue"]
-        if pre:
-            lines += ["for q in range(found):"]
-            lines += [f"    c_{name}[q] = {self.at(name, 'quiet[q]')}" for name in pre]
-        lines += ["for s in range(starts[ky], starts[ky + 1]):"]
-        column = ["i = listed[s]", *(f"{name} = {self.at(name, 'i')}" for name in post)]
-        column += [f"word = words_post[{self.item}, i]"] if self.rule.fixed else []
+        """The synapses from the quiet neurons of a block to those that spiked, side by side."""
+        fill = [f"g_word[q] = words_pre[{self.item}, quiet[q]]"]
+        lines = ["for q in range(found):", *_indent(fill)]
+        steps = ["at = (ky - 1) * deep", "for q in range(found):"]
+        pre, post = self._block_traces, self._column_traces("y")
+        steps += [f"    g_{name}[at + q] = {self.at(name, 'quiet[q]')}" for name in pre]
+        lines += ["for ky in range(1, t_epoch + 1):", *_indent(steps)] if pre else []
+        column = ["i = listed[s]", "ky = np.int64(ty[b, i])", "at = (ky - 1) * deep"]
+        column += [f"{name} = {self.at(name, 'i')}" for name in post]
+        column += [f"{name} = g_{name}[at : at + deep]" for name in pre]
+        column += [f"word = words_post[{self.item}, i]", "for q in range(found):"]
         there = f"[{self.item}, quiet[q], i]"
-        column += ["for q in range(found):"]
-        column += [f"    c_{name}[q] = {name}{there}" for name in self.plan.variables]
-        reads = {name: f"c_{name}[q]" for name in (*self.plan.variables, *pre)}
-        reads |= {"r": "rounding(c_word[q], word)", "y0": "1"}
-        stores = {name: f"c_{name}[q]" for name in self.rule.results}
+        column += [f"    g_{name}[q] = {name}{there}" for name in self.plan.variables]
+        reads = {name: f"g_{name}[q]" for name in self.plan.variables}
+        reads |= {name: f"{name}[q]" for name in pre}
+        reads |= {"r": "rounding(g_word[q], word)", "y0": "1"}
+        stores = {name: f"g_{name}[q]" for name in self.rule.results}
         column += self.loop("q in range(padded(found))", self.rule.columns, reads, stores)
         column += ["for q in range(found):"]
-        column += [f"    {name}{there} = c_{name}[q]" for name in self.rule.results]
-        return ["for ky in range(1, t_epoch + 1):", *_indent([*lines, *_indent(column)])]
+        column += [f"    {name}{there} = g_{name}[q]" for name in self.rule.results]
+        return [*lines, "for s in range(count):", *_indent(column)]
 
     def mean_row(self) -> list[str]:
         lines = [f"{name}_j = {name}[0, j]" for name in self.stored]
