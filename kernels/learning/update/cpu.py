@@ -59,12 +59,26 @@ def list_spiked(times, listed):
     return count
 
 
+@njit(**OPTIONS)
+def part_spiked(times, first, last, parted):
+    """Of the neurons in [first, last), those that did not spike are parted[:found], those that did
+    parted[spiked:]; found and spiked are returned. `parted` needs one more."""
+    found, spiked = 0, parted.shape[0]
+    for j in range(first, last):
+        parted[found] = j
+        parted[spiked - 1] = j
+        quiet = times[j] == 0
+        found += quiet
+        spiked -= not quiet
+    return found, spiked
+
+
 _HEADER = """\
 import math
 import numpy as np
 from numba import njit
 from lava_torch.kernels.learning.update.cpu import (
-    block_size, list_spiked, padded, rounding,
+    block_size, list_spiked, padded, part_spiked, rounding,
 )
 from lava_torch.kernels.table.share import share
 
@@ -105,6 +119,7 @@ class _Writer:
             *self.scratch(),
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
+            *_indent([f"words = words_post[{self.item}]"] if self.rule.fixed else []),
             *_indent(self.mean_rows() if self.op.mean else [*self.spiked(), *self.rows()]),
         ]
         return _indent(lines)
@@ -205,7 +220,7 @@ class _Dense(_Writer):
         if "y0" in self.plan.flags:
             lines += ["listed = np.empty(n + 1, np.uint32)"]
         if self._by_block:
-            lines += ["quiet = np.empty(size + 1, np.uint32)"]
+            lines += ["parted = np.empty(size + 1, np.uint32)"]
         return lines + self.sum_scratch()
 
     @property
@@ -278,28 +293,30 @@ class _Dense(_Writer):
         return ["for j in range(low, high):", *_indent(lines)]
 
     def _blocks(self) -> list[str]:
-        note = ["quiet[found] = j", "found += 1"]
+        """The rows of a block's neurons that spiked; for those that did not, the columns."""
+        lines = ["last = min(first + size, high)"]
         if self._by_row:
-            note = ["if tx[b, j] == 0:", *_indent([*note, "continue"]), *self.row()]
-        return [
-            "for first in range(low, high, size):",
-            "    found = 0",
-            "    for j in range(first, min(first + size, high)):",
-            *_indent(note, 2),
-            *_indent(self._columns()),
-        ]
+            lines += [
+                "found, spiked = part_spiked(tx[b], first, last, parted)",
+                "for q in range(spiked, parted.shape[0]):",
+                "    j = parted[q]",
+                *_indent(self.row()),
+            ]
+        else:
+            lines += ["found = last - first", "for q in range(found):", "    parted[q] = first + q"]
+        lines += self._columns()
+        return ["for first in range(low, high, size):", *_indent(lines)]
+
+    def of_row(self) -> list[str]:
+        """What is neuron j's."""
+        lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
+        return lines + ([f"word = words_pre[{self.item}, j]"] if self.rule.fixed else [])
 
     def row(self) -> list[str]:
-        lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
+        lines = self.of_row()
         reads = self.own("i") | self._meets() | {"r": "rounding(word, words[i])"}
         update = self.loop("i in range(n)", self.rule.whole, reads, self.results("i"))
-        return [*lines, *self._words(), *self._factors(), *update]
-
-    def _words(self) -> list[str]:
-        """What rounds the synapses of a row."""
-        if not self.rule.fixed:
-            return []
-        return [f"word, words = words_pre[{self.item}, j], words_post[{self.item}]"]
+        return [*lines, *self._factors(), *update]
 
     def _meets(self) -> dict[str, str]:
         reads = {name: f"l_{name}[i]" for name in self._lanes}
@@ -325,7 +342,7 @@ class _Dense(_Writer):
 
     def _column(self) -> list[str]:
         """The synapses from a quiet neuron to those that spiked, one by one."""
-        lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
+        lines = self.of_row()
         reads = self.own("i") | {name: f"c_{name}[q]" for name in self._compact} | {"y0": "1"}
         reads |= {name: self.at(name, "j") for name in self._column_traces("x")}
         loop = self.loop("q in range(count)", self.rule.columns, reads, self.results("i"))
@@ -333,17 +350,17 @@ class _Dense(_Writer):
 
     def _columns(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, side by side."""
-        fill = [f"g_word[q] = words_pre[{self.item}, quiet[q]]"]
+        fill = [f"g_word[q] = words_pre[{self.item}, parted[q]]"]
         lines = ["for q in range(found):", *_indent(fill)]
         steps = ["at = (ky - 1) * deep", "for q in range(found):"]
         pre, post = self._block_traces, self._column_traces("y")
-        steps += [f"    g_{name}[at + q] = {self.at(name, 'quiet[q]')}" for name in pre]
+        steps += [f"    g_{name}[at + q] = {self.at(name, 'parted[q]')}" for name in pre]
         lines += ["for ky in range(1, t_epoch + 1):", *_indent(steps)] if pre else []
         column = ["i = listed[s]", "ky = np.int64(ty[b, i])", "at = (ky - 1) * deep"]
         column += [f"{name} = {self.at(name, 'i')}" for name in post]
         column += [f"{name} = g_{name}[at : at + deep]" for name in pre]
         column += [f"word = words_post[{self.item}, i]", "for q in range(found):"]
-        there = f"[{self.item}, quiet[q], i]"
+        there = f"[{self.item}, parted[q], i]"
         column += [f"    g_{name}[q] = {name}{there}" for name in self.plan.variables]
         reads = {name: f"g_{name}[q]" for name in self.plan.variables}
         reads |= {name: f"{name}[q]" for name in pre}
@@ -355,12 +372,12 @@ class _Dense(_Writer):
         return [*lines, "for s in range(count):", *_indent(column)]
 
     def mean_row(self) -> list[str]:
-        lines = [f"{name}_j = {name}[0, j]" for name in self.stored]
+        lines = self.of_row()
         lines += [f"s_{name}[:] = 0" for name in self.plan.targets]
         reads = self.own("i") | self._meets()
         item = [*self.spiked(), *self._factors()]
         item += self.loop("i in range(n)", self.rule.accumulate, reads, self.sums("i"), add=True)
-        lines += ["for b in range(tx.shape[0]):", *_indent(item), *self._words()]
+        lines += ["for b in range(tx.shape[0]):", *_indent(item)]
         reads = self.means("i") | {"r": "rounding(word, words[i])"}
         return lines + self.loop("i in range(n)", self.rule.finish, reads, self.results("i"))
 
@@ -381,8 +398,7 @@ class _Sparse(_Writer):
         lines = ["first, last = indptr[j], indptr[j + 1]", "size = last - first"]
         lines += ["posts = indices[first:last]"]
         lines += [f"{name}_j = {name}[{self.item}, first:last]" for name in self.stored]
-        words = [f"word, words = words_pre[{self.item}, j], words_post[{self.item}]"]
-        return lines + (words if self.rule.fixed else [])
+        return lines + ([f"word = words_pre[{self.item}, j]"] if self.rule.fixed else [])
 
     def _update(
         self, head: str, equation: Equation, stores: Mapping[str, str], add: bool = False
