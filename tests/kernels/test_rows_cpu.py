@@ -87,9 +87,10 @@ every_size = pytest.mark.parametrize(("pre", "post", "batch"), SIZES, ids=SIZE_I
 def test_compact(size, dtype):
     for activity in ACTIVITIES:
         x = (torch.rand(size) < activity).to(dtype)
-        spikes, count = torch.zeros(size, dtype=I32), torch.zeros(1, dtype=I32)
-        run(spike.COMPACT.on(x, spikes, count), 1)
-        assert torch.equal(spikes[: int(count)], x.nonzero().reshape(-1).to(I32))
+        for before in (0, size):  # how many spiked last decides how they are looked for
+            spikes, count = torch.zeros(size, dtype=I32), torch.tensor([before], dtype=I32)
+            run(spike.COMPACT.on(x, spikes, count), 1)
+            assert torch.equal(spikes[: int(count)], x.nonzero().reshape(-1).to(I32))
 
 
 @pytest.mark.parametrize("graded", GRADED)
