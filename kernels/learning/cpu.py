@@ -18,6 +18,7 @@ from lava_torch.kernels.learning import (
     ROUND_BITS,
     TRACE_MAX,
 )
+from lava_torch.kernels.learning.rule import RANGES
 from lava_torch.kernels.random import STREAMS
 from lava_torch.kernels.random.cpu import philox
 from lava_torch.kernels.table.share import OPTIONS, share
@@ -27,7 +28,7 @@ _DECAY, _ROUND = np.uint32(32 - DECAY_BITS), np.uint32(32 - ROUND_BITS)
 _BITS, _FRACTION = np.int32(DECAY_BITS), np.int32((1 << DECAY_BITS) - 1)
 _ZERO, _MAX = np.int32(0), np.int32(TRACE_MAX)
 #: What counts of a trace that neurons send.
-_LEAST, _MOST = np.int32(-128), np.int32(255)
+_LEAST, _MOST = (np.int32(limit) for limit in RANGES["y1"])
 
 
 def flat(array):
@@ -220,8 +221,8 @@ def draw(words, t, t_epoch, stream, key0, key1, thread, threads):
         third = item_word(b, t[0])
         # Word by word first, and more blocks than there are: otherwise they are not vectorised.
         for q in range(planes.shape[1]):
-            k0, k1, k2, k3 = philox(first + q, t[0], third, stream, key0, key1)
-            planes[0, q], planes[1, q], planes[2, q], planes[3, q] = k0, k1, k2, k3
+            w0, w1, w2, w3 = philox(first + q, t[0], third, stream, key0, key1)
+            planes[0, q], planes[1, q], planes[2, q], planes[3, q] = w0, w1, w2, w3
         own = words[b, low:high]
         for k in range(own.shape[0]):
             own[k] = np.int32(planes[k & 3, k >> 2] | np.uint32(1))

@@ -140,14 +140,14 @@ def post(
 
 
 @triton.jit
-def _words(t, side, item, key0, key1, STREAM: tl.constexpr):
-    """Words of 32 bits for the traces of some items: for decays, impulses, and impulses of neurons
-    that spike again."""
+def _block(index, t, item, key0, key1, STREAM: tl.constexpr):
+    """Four random words of 32 bits for an index and each item at this step. For traces they
+    round decays, impulses, and impulses of neurons that spike again."""
     step = tl.load(t)
-    same = tl.zeros_like(item).to(tl.int64)
+    index = tl.zeros_like(item).to(tl.int64) + index
+    same = tl.zeros_like(index)
     third = same + item + ((step >> 32) << 20)
-    a, b, c, d = philox(same + side, same + step, third, same + STREAM, same + key0, same + key1)
-    return a, b, c
+    return philox(index, same + step, third, same + STREAM, same + key0, same + key1)
 
 
 @triton.jit
@@ -167,7 +167,7 @@ def _post_fixed(
         inside = q < found
         p = tl.load(spikes + q, mask=inside, other=0)
         again = inside & (tl.load(ty + p, mask=inside, other=0) > 0)
-        a, b, word = _words(t, 1, p // size, key0, key1, STREAM)
+        a, b, word, d = _block(1, t, p // size, key0, key1, STREAM)
         r = (word >> 25).to(tl.int32)
         _add_fixed(y1, p, impulses, 0, r, again)
         _add_fixed(y2, p, impulses, 1, r, again)
@@ -228,7 +228,7 @@ def _history_fixed(
         inside = p < total
         decay = tl.load(parameters).to(tl.int32)
         whole, fraction = tl.load(parameters + 1), tl.load(parameters + 2)
-        a, b, c = _words(t, side, p // size, key0, key1, STREAM)
+        a, b, c, d = _block(side, t, p // size, key0, key1, STREAM)
         q, r = (a >> (32 - BITS)).to(tl.int32), (b >> 25).to(tl.int32)
         added = whole.to(tl.int32) + (r < fraction).to(tl.int32)
         h = tl.load(trace + p, mask=inside, other=0)
@@ -263,10 +263,7 @@ def history_fixed(
 @triton.jit
 def random_word(k, t, item, key0, key1, STREAM: tl.constexpr):
     """Word k % 4 of an item's block k // 4 at this step, uint32."""
-    step = tl.load(t)
-    same = tl.zeros_like(k).to(tl.int64)
-    third = same + item + ((step >> 32) << 20)
-    a, b, c, d = philox(same + k // 4, same + step, third, same + STREAM, same + key0, same + key1)
+    a, b, c, d = _block(k // 4, t, tl.zeros_like(k) + item, key0, key1, STREAM)
     word = k % 4
     return tl.where(word == 0, a, tl.where(word == 1, b, tl.where(word == 2, c, d)))
 

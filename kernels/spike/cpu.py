@@ -34,6 +34,16 @@ def _half(bits):
     return np.uint32(sign | (rest << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
 
 
+@njit(**OPTIONS)
+def list_nonzero(x, listed):
+    """listed[:count] = positions where x != 0; returns count. All of `listed` may be written."""
+    count = 0
+    for i in range(x.shape[0]):
+        listed[count] = i
+        count += x[i] != 0
+    return count
+
+
 #: Fewer than one neuron in so many spikes: see `compact`.
 FEW = 32
 
@@ -42,15 +52,12 @@ FEW = 32
 def compact(x, spikes, count, thread, threads):
     if thread != 0:
         return
-    found = 0
     # Judged by the step before: where many spike, the processor would guess too often wrong which
     # eight are all zero.
     if count[0] * FEW > x.shape[0]:
-        for i in range(x.shape[0]):
-            spikes[found] = i
-            found += x[i] != 0
-        count[0] = found
+        count[0] = list_nonzero(x, spikes)
         return
+    found = 0
     start = 0
     if x.itemsize == 1:  # most are zero: eight at a time are skipped
         start = x.shape[0] // 8 * 8

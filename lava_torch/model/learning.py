@@ -9,6 +9,7 @@ table or one after another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,8 +107,8 @@ class LearningModel(RuleModel):
         args |= {"tx": state["tx"], "ty": state["ty"], "clock": clock, "decimate": decimate}
         rows += self.update(args, events, empty)
         for times, flags in (("tx", "x0"), ("ty", "y0")):
-            op = learning.FORGET.on(state[times], state[flags], clock, self.t_epoch)
-            rows.append(Row(op.op, op.args, self.t_epoch))
+            row = learning.FORGET.on(state[times], state[flags], clock, self.t_epoch)
+            rows.append(self._at_end(row))
         return rows
 
     def update(self, args: Mapping[str, Any], events: bool, empty: Empty) -> list[Row]:
@@ -121,7 +122,7 @@ class LearningModel(RuleModel):
                 items, size = args[times].shape
                 drawn = empty((1 if mean else items, size), torch.int32)
                 row = learning.DRAW.on(drawn, args["clock"], self.t_epoch, stream, *self.keys)
-                rows.append(Row(row.op, row.args, self.t_epoch))
+                rows.append(self._at_end(row))
                 words[f"words_{side}"] = drawn
         return [*rows, update_row(op, {**args, **words}, self.t_epoch)]
 
@@ -138,7 +139,11 @@ class LearningModel(RuleModel):
             row = learning.HISTORY_FIXED.on(*args, side, *self.keys, received)
         else:
             row = learning.HISTORY.on(*args, received)
-        return Row(row.op, row.args, self.t_epoch)
+        return self._at_end(row)
+
+    def _at_end(self, row: Row) -> Row:
+        """The same at the end of each epoch only."""
+        return replace(row, period=self.t_epoch)
 
     def _kept_traces(self) -> list[str]:
         """The traces to go on with at the end of an epoch, whether the rule reads them or not."""

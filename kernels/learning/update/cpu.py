@@ -20,6 +20,7 @@ from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.learning import cpu as traces
 from lava_torch.kernels.learning.update.noise import MASK, SHIFT
 from lava_torch.kernels.random import cpu as random
+from lava_torch.kernels.spike import cpu as spike
 from lava_torch.kernels.table.share import OPTIONS
 
 if TYPE_CHECKING:
@@ -50,19 +51,9 @@ def rounding(pre, post):
 
 
 @njit(**OPTIONS)
-def list_spiked(times, listed):
-    """listed[:count] are the neurons that spiked, count is returned; `listed` needs one more."""
-    count = 0
-    for i in range(times.shape[0]):
-        listed[count] = i
-        count += times[i] != 0
-    return count
-
-
-@njit(**OPTIONS)
 def part_spiked(times, first, last, parted):
     """Of the neurons in [first, last), those that did not spike are parted[:found], those that did
-    parted[spiked:]; found and spiked are returned. `parted` needs one more."""
+    parted[spiked:]; found and spiked are returned."""
     found, spiked = 0, parted.shape[0]
     for j in range(first, last):
         parted[found] = j
@@ -78,8 +69,9 @@ import math
 import numpy as np
 from numba import njit
 from lava_torch.kernels.learning.update.cpu import (
-    block_size, list_spiked, padded, part_spiked, rounding,
+    block_size, padded, part_spiked, rounding,
 )
+from lava_torch.kernels.spike.cpu import list_nonzero
 from lava_torch.kernels.table.share import share
 
 
@@ -96,7 +88,7 @@ def source(op: UpdateOp) -> str:
 
 def files() -> tuple[str, ...]:
     """Where the functions are that the text links."""
-    return __file__, traces.__file__, random.__file__
+    return __file__, traces.__file__, random.__file__, spike.__file__
 
 
 def _indent(lines: Iterable[str], levels: int = 1) -> list[str]:
@@ -120,15 +112,14 @@ class _Writer:
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
             *_indent([f"words = words_post[{self.item}]"] if self.rule.fixed else []),
-            *_indent(self.mean_rows() if self.op.mean else [*self.spiked(), *self.rows()]),
+            *_indent([] if self.op.mean else self.spiked()),
+            *_indent(self.rows()),
         ]
         return _indent(lines)
 
-    def mean_rows(self) -> list[str]:
-        return ["for j in range(low, high):", *_indent(self.mean_row())]
-
     def rows(self) -> list[str]:
-        return ["for j in range(low, high):", *_indent(self.row())]
+        row = self.mean_row() if self.op.mean else self.row()
+        return ["for j in range(low, high):", *_indent(row)]
 
     def scratch(self) -> list[str]:
         raise TypeError("a writer says what scratch it needs")
@@ -218,9 +209,9 @@ class _Dense(_Writer):
         for name, size in pieces:
             lines += [f"{name} = lanes[at : at + {size}]", f"at += {size}"]
         if "y0" in self.plan.flags:
-            lines += ["listed = np.empty(n + 1, np.uint32)"]
+            lines += ["listed = np.empty(n, np.uint32)"]
         if self._by_block:
-            lines += ["parted = np.empty(size + 1, np.uint32)"]
+            lines += ["parted = np.empty(size, np.uint32)"]
         return lines + self.sum_scratch()
 
     @property
@@ -268,7 +259,7 @@ class _Dense(_Writer):
         return self._column_traces("x") if self._by_block else []
 
     def spiked(self) -> list[str]:
-        lines = ["count = list_spiked(ty[b], listed)"] if "y0" in self.plan.flags else []
+        lines = ["count = list_nonzero(ty[b], listed)"] if "y0" in self.plan.flags else []
         if self._post_lanes:
             lines += ["for i in range(n):", "    ky = np.uint32(ty[b, i])"]
         for name in self._post_lanes:
@@ -283,13 +274,13 @@ class _Dense(_Writer):
         return ["i = listed[q]", "ky = np.uint32(ty[b, i])"]
 
     def rows(self) -> list[str]:
+        if self.op.mean or not self.op.events:
+            return super().rows()
         if self._by_block:
             return self._blocks()
-        lines = self.row() if self._by_row else []
-        if self.op.events:
-            quiet = self._column() if self._by_column else []
-            test = ["if tx[b, j] == 0:", *_indent([*quiet, "continue"])]
-            lines = [*test, *lines] if self._by_row else quiet
+        lines = self._column() if self._by_column else []
+        if self._by_row:
+            lines = ["if tx[b, j] == 0:", *_indent([*lines, "continue"]), *self.row()]
         return ["for j in range(low, high):", *_indent(lines)]
 
     def _blocks(self) -> list[str]:
