@@ -10,7 +10,12 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from lava_torch.kernels.table.intrinsics import prefetch, trailing_zeros
+from lava_torch.kernels.table.intrinsics import (
+    count_ones,
+    nonzero_bits,
+    prefetch,
+    trailing_zeros,
+)
 from lava_torch.kernels.table.share import OPTIONS, share
 
 
@@ -34,54 +39,53 @@ def _half(bits):
     return np.uint32(sign | (rest << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
 
 
+#: Neurons that are looked at together, and how many of them must have spiked for it to be faster to
+#: go through all than through those.
+WORD, MANY = 64, 24
+
+
 @njit(**OPTIONS)
 def list_nonzero(x, listed):
-    """listed[:count] = positions where x != 0; returns count. All of `listed` may be written."""
-    count = 0
-    for i in range(x.shape[0]):
-        listed[count] = i
-        count += x[i] != 0
-    return count
+    """listed[:count] = positions where x != 0, ascending; returns count.
+
+    `listed` has room for all of x, and what is behind count may be overwritten.
+    """
+    size, found = x.shape[0], 0
+    for start in range(0, size - WORD + 1, WORD):
+        bits = nonzero_bits(x, start)
+        spiked = np.int64(count_ones(bits))
+        if spiked > MANY:
+            found = _list_each(x, start, start + WORD, listed, found)
+            continue
+        # Four at a time: how often a loop runs is what the processor guesses wrong.
+        for at in range(found, found + spiked, 4):
+            for q in range(at, at + 4):
+                listed[q] = start + np.int64(trailing_zeros(bits))
+                bits &= bits - np.uint64(1)
+        found += spiked
+    rest = size % WORD
+    if size < WORD or rest == 0:
+        return _list_each(x, size - rest, size, listed, found)
+    bits = nonzero_bits(x, size - WORD) >> np.uint64(WORD - rest)
+    while bits != np.uint64(0):
+        listed[found] = size - rest + np.int64(trailing_zeros(bits))
+        bits &= bits - np.uint64(1)
+        found += 1
+    return found
 
 
-#: Fewer than one neuron in so many spikes: see `compact`.
-FEW = 32
+@njit(**OPTIONS)
+def _list_each(x, low, high, listed, found):
+    for i in range(low, high):
+        listed[found] = i
+        found += x[i] != 0
+    return found
 
 
 @njit(**OPTIONS)
 def compact(x, spikes, count, thread, threads):
-    if thread != 0:
-        return
-    # Judged by the step before: where many spike, the processor would guess too often wrong which
-    # eight are all zero.
-    if count[0] * FEW > x.shape[0]:
+    if thread == 0:
         count[0] = list_nonzero(x, spikes)
-        return
-    found = 0
-    start = 0
-    if x.itemsize == 1:  # most are zero: eight at a time are skipped
-        start = x.shape[0] // 8 * 8
-        eights = x[:start].view(np.uint64)
-        for block in range(eights.shape[0]):
-            word = eights[block]
-            while word != np.uint64(0):
-                place = trailing_zeros(word) >> np.uint64(3)
-                spikes[found] = block * 8 + np.int64(place)
-                found += 1
-                word &= ~(np.uint64(0xFF) << (place << np.uint64(3)))
-    if x.itemsize == 4:  # the same, though -0.0 is not all zeros in memory
-        start = x.shape[0] // 8 * 8
-        pairs = x[:start].view(np.uint64)
-        for block in range(start // 8):
-            four = pairs[4 * block : 4 * block + 4]
-            if (four[0] | four[1] | four[2] | four[3]) != np.uint64(0):
-                for i in range(8 * block, 8 * block + 8):
-                    spikes[found] = i
-                    found += x[i] != 0
-    for i in range(start, x.shape[0]):
-        spikes[found] = i
-        found += x[i] != 0
-    count[0] = found
 
 
 @njit(**OPTIONS)

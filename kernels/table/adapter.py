@@ -36,9 +36,10 @@ HALF = {"values", "weights"}
 
 _HEADER = """\
 # {origin}
-from numba import carray, cfunc
+from numba import carray, cfunc, njit
 from lava_torch.kernels.table import intrinsics as pointer
 {definition}
+inline = njit(nogil=True, error_model="numpy", forceinline=True)(body.py_func)
 
 @cfunc("void(CPointer(int64), int64, int64)", cache=True, error_model="numpy")
 def adapter(block, thread, threads):
@@ -80,7 +81,7 @@ def source(kinds: Sequence[tuple[Any, ...]], definition: str, origin: str) -> st
             )
             names.append(f"x{i}")
             place += 1 + ndim
-    lines.append(f"    body({', '.join([*names, 'thread', 'threads'])})")
+    lines.append(f"    inline({', '.join([*names, 'thread', 'threads'])})")
     return _HEADER.format(origin=origin, definition=definition) + "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What numba has no words for: atomics, calls by address, pointers from addresses, prefetch."""
+"""What numba has no words for: atomics, calls by address, pointers from addresses, prefetch, bits."""
 
 from __future__ import annotations
 
@@ -74,12 +74,49 @@ def call_adapter(typing, function, block, thread, threads):
 
 @intrinsic
 def trailing_zeros(typing, value):
-    """How many of the lowest bits of a uint64, which is not 0, are 0."""
+    """How many of the lowest bits of a uint64 are 0: 64 of 0."""
 
     def emit(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(types.uint64), emit
+
+
+@intrinsic
+def count_ones(typing, value):
+    """How many bits of a uint64 are 1."""
+
+    def emit(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), emit
+
+
+@intrinsic
+def nonzero_bits(typing, array, start):
+    """A uint64 whose bit k says whether array[start + k] != 0: a few instructions for all 64, which
+    must be there."""
+    if not isinstance(array, types.Array):
+        return None
+
+    def emit(context, builder, signature, args):
+        first = _element(context, builder, signature.args[0], args[0], args[1])
+        number = first.type.pointee
+        words = ir.VectorType(number, 64)
+        zeros = ir.Constant(words, None)
+        loaded = builder.load(builder.bitcast(first, words.as_pointer()), align=1)
+        if isinstance(number, ir.IntType):
+            there = builder.icmp_unsigned("!=", loaded, zeros)
+        else:
+            there = builder.fcmp_unordered("!=", loaded, zeros)
+        return builder.bitcast(there, _INT64)
+
+    return types.uint64(array, types.intp), emit
+
+
+def _element(context, builder, kind, array, index):
+    """The address of array[index]."""
+    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
 
 
 @intrinsic
@@ -89,9 +126,7 @@ def prefetch(typing, array, index):
         return None
 
     def emit(context, builder, signature, args):
-        struct = context.make_array(signature.args[0])(context, builder, args[0])
-        position = context.cast(builder, args[1], signature.args[1], types.intp)
-        element = builder.gep(struct.data, [position])
+        element = _element(context, builder, signature.args[0], args[0], args[1])
         byte = ir.IntType(8).as_pointer()
         numbers = [ir.IntType(32)] * 3
         kind = ir.FunctionType(ir.VoidType(), [byte, *numbers])

@@ -30,6 +30,8 @@ OPTIONS = {"cache": _finds_a_folder(), "nogil": True, "error_model": "numpy"}
 @njit(**OPTIONS)
 def share(size, thread, threads):
     """The part [low, high) of range(size) that belongs to a thread."""
+    if threads == 1:  # a division takes longer than some rows
+        return 0, size
     part = ((size + threads - 1) // threads + ALIGNED - 1) // ALIGNED * ALIGNED
     low = min(part * thread, size)
     return low, min(low + part, size)
