@@ -64,8 +64,8 @@ HISTORY_FIXED = _op(
     "trace times table parameters t t_epoch side key0 key1 received",
     "trace table",
 )
-#: No neuron has spiked: times and flags (B, size) become 0 at the end of an epoch.
-FORGET = _op("forget", "times flags t t_epoch", "times flags")
+#: No neuron has spiked: tx and x0 (B, m), ty and y0 (B, n) become 0 at the end of an epoch.
+FORGET = _op("forget", "tx x0 ty y0 t t_epoch", "tx x0 ty y0")
 
 #: An odd random word of 32 bits for each neuron, at the end of an epoch: what rounds synapses, see
 #: `update.noise`. words int32 (W, size), W the batch or 1; word k is word k % 4 of block k // 4.

@@ -229,7 +229,10 @@ def draw(words, t, t_epoch, stream, key0, key1, thread, threads):
 
 
 @njit(**OPTIONS)
-def forget(times, flags, t, t_epoch, thread, threads):
-    low, high = share(times.shape[1], thread, threads)
-    times[:, low:high] = 0
-    flags[:, low:high] = 0
+def forget(tx, x0, ty, y0, t, t_epoch, thread, threads):
+    low, high = share(tx.shape[1], thread, threads)
+    tx[:, low:high] = 0
+    x0[:, low:high] = 0
+    low, high = share(ty.shape[1], thread, threads)
+    ty[:, low:high] = 0
+    y0[:, low:high] = 0

@@ -285,14 +285,17 @@ def draw(words: Tensor, t: Tensor, t_epoch: int, stream: int, key0: int, key1: i
 
 
 @triton.jit
-def _forget(times, flags, t, t_epoch, total, BLOCK: tl.constexpr):
+def _forget(tx, x0, ty, y0, t, t_epoch, pre, post, BLOCK: tl.constexpr):
     if tl.load(t) % t_epoch == 0:
         p = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-        inside = p < total
-        tl.store(times + p, tl.zeros_like(p), mask=inside)
-        tl.store(flags + p, tl.zeros_like(p), mask=inside)
+        zeros = tl.zeros_like(p)
+        tl.store(tx + p, zeros, mask=p < pre)
+        tl.store(x0 + p, zeros, mask=p < pre)
+        tl.store(ty + p, zeros, mask=p < post)
+        tl.store(y0 + p, zeros, mask=p < post)
 
 
-def forget(times: Tensor, flags: Tensor, t: Tensor, t_epoch: int) -> None:
-    grid = (-(-times.numel() // BLOCK),)
-    launch(_forget, grid, times, flags, t, t_epoch, times.numel(), BLOCK=BLOCK)
+def forget(tx: Tensor, x0: Tensor, ty: Tensor, y0: Tensor, t: Tensor, t_epoch: int) -> None:
+    pre, post = tx.numel(), ty.numel()
+    grid = (-(-max(pre, post) // BLOCK),)
+    launch(_forget, grid, tx, x0, ty, y0, t, t_epoch, pre, post, BLOCK=BLOCK)

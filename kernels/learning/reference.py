@@ -164,9 +164,9 @@ def random_words(shape: tuple[int, int], t: Tensor, stream: int, key0: int, key1
     return words.view(items, -1)[:, :size]
 
 
-def forget(times: Tensor, flags: Tensor, t: Tensor, t_epoch: int) -> None:
-    times.zero_()
-    flags.zero_()
+def forget(tx: Tensor, x0: Tensor, ty: Tensor, y0: Tensor, t: Tensor, t_epoch: int) -> None:
+    for spiked in (tx, x0, ty, y0):
+        spiked.zero_()
 
 
 __all__ = [

@@ -25,7 +25,6 @@ STREAMS = {
     "rounding": 2,
     "noise": 3,
     "traces": 4,
-    "rounding by post": 5,
 }
 
 

@@ -1,4 +1,4 @@
-"""What numba has no words for: atomics, calls by address, pointers from addresses, prefetch, bits."""
+"""What numba lacks: atomics, calls by address, pointers from addresses, prefetch, bits."""
 
 from __future__ import annotations
 

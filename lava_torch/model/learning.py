@@ -106,25 +106,19 @@ class LearningModel(RuleModel):
         args |= {f"h_{trace}": table for trace, table in tables.items()}
         args |= {"tx": state["tx"], "ty": state["ty"], "clock": clock, "decimate": decimate}
         rows += self.update(args, events, empty)
-        for times, flags in (("tx", "x0"), ("ty", "y0")):
-            row = learning.FORGET.on(state[times], state[flags], clock, self.t_epoch)
-            rows.append(self._at_end(row))
-        return rows
+        spiked = (state[name] for name in ("tx", "x0", "ty", "y0"))
+        return [*rows, self._at_end(learning.FORGET.on(*spiked, clock, self.t_epoch))]
 
     def update(self, args: Mapping[str, Any], events: bool, empty: Empty) -> list[Row]:
         """Rows that apply the rule, from the arguments of `UpdateOp` by name."""
         mean = len(args["tx"]) > 1 and self.batch_mode == "mean"
         op = UpdateOp(self.rule, self.compute_dtype, self.sparse_synapses, events, mean)
-        rows: list[Row] = []
-        words: dict[str, Tensor] = {}
-        if self.fixed:
-            for side, times, stream in (("pre", "tx", noise.PRE), ("post", "ty", noise.POST)):
-                items, size = args[times].shape
-                drawn = empty((1 if mean else items, size), torch.int32)
-                row = learning.DRAW.on(drawn, args["clock"], self.t_epoch, stream, *self.keys)
-                rows.append(self._at_end(row))
-                words[f"words_{side}"] = drawn
-        return [*rows, update_row(op, {**args, **words}, self.t_epoch)]
+        if not self.fixed:
+            return [update_row(op, args, self.t_epoch)]
+        (items, m), n = args["tx"].shape, args["ty"].shape[1]
+        words = empty((1 if mean else items, m + n), torch.int32)
+        drawn = learning.DRAW.on(words, args["clock"], self.t_epoch, noise.STREAM, *self.keys)
+        return [self._at_end(drawn), update_row(op, {**args, "words": words}, self.t_epoch)]
 
     def _history(
         self, trace: str, state: Mapping[str, Tensor], table: Tensor, clock: Tensor

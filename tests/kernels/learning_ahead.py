@@ -59,8 +59,7 @@ def update(name: str, fixed: bool, sparse: bool) -> Row:
         size = M if trace.startswith("x") else N
         args[f"h_{trace}"] = torch.zeros(1, T_EPOCH + 1, size, dtype=dtype)
     args |= {"t_epoch": T_EPOCH, "decimate": 8}
-    for side, size in (("pre", M), ("post", N)):
-        args[f"words_{side}"] = torch.ones(1, size, dtype=torch.int32)
+    args["words"] = torch.ones(1, M + N, dtype=torch.int32)
     return Row(op, tuple(args[a] for a in op.arguments))
 
 
@@ -118,9 +117,8 @@ def traces(fixed: bool, batch: int) -> dict[str, Row]:
         found[f"history {time} {received}"] = getattr(learning, f"HISTORY{suffix}").on(
             *args, torch.tensor([time]), 3, *sides, received
         )
-        found[f"forget {time} {received}"] = learning.FORGET.on(
-            times.clone(), numbers(2, torch.int32), torch.tensor([time]), 3
-        )
+        spiked = times.clone(), times.clone(), times[:, :200].clone(), times[:, :200].clone()
+        found[f"forget {time} {received}"] = learning.FORGET.on(*spiked, torch.tensor([time]), 3)
     return found
 
 

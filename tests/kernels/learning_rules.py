@@ -105,8 +105,8 @@ class Problem:
             spiked = rng.random((self.batch, size)) < self.activity
             times = np.where(spiked, rng.integers(1, self.t_epoch + 1, spiked.shape), 0)
             args[f"t{side}"] = torch.from_numpy(times).int()
-            words = rng.integers(-(2**31), 2**31, (self.items, size)) | 1
-            args["words_pre" if side == "x" else "words_post"] = torch.from_numpy(words).int()
+        words = rng.integers(-(2**31), 2**31, (self.items, m + n)) | 1
+        args["words"] = torch.from_numpy(words).int()
         for trace in TRACES:
             size, high = (m, 256 if trace == "x1" else 128) if trace[0] == "x" else (n, 128)
             table = rng.integers(0, high, (self.batch, self.t_epoch + 1, size))

@@ -13,9 +13,9 @@ from lava_torch.kernels.learning.update.reference import rounding
 EPOCHS, M, N = 200, 48, 64
 
 
-def words(size: int, stream: int, epoch: int) -> torch.Tensor:
+def words(size: int, epoch: int) -> torch.Tensor:
     drawn = torch.zeros(1, size, dtype=torch.int32)
-    learning.DRAW.on(drawn, torch.tensor([4 * epoch]), 4, stream, 11, 7).run("reference")
+    learning.DRAW.on(drawn, torch.tensor([4 * epoch]), 4, noise.STREAM, 11, 7).run("reference")
     return drawn
 
 
@@ -23,12 +23,8 @@ def words(size: int, stream: int, epoch: int) -> torch.Tensor:
 def numbers() -> np.ndarray:
     """(EPOCHS, M, N), in [0, 127]."""
     places = torch.arange(M).view(-1, 1), torch.arange(N).view(1, -1)
-    drawn = [
-        rounding(
-            {"words_pre": words(M, noise.PRE, e), "words_post": words(N, noise.POST, e)}, places
-        )
-        for e in range(EPOCHS)
-    ]
+    tx = torch.zeros(1, M)
+    drawn = [rounding({"words": words(M + N, e), "tx": tx}, places) for e in range(EPOCHS)]
     return torch.cat(drawn).numpy()
 
 
@@ -44,11 +40,11 @@ def near(value: float, expected: float, deviation: float) -> None:
 
 
 def test_words_are_odd_and_of_their_neuron_alone():
-    first, more = words(10, noise.PRE, 3), words(64, noise.PRE, 3)
+    first, more = words(10, 3), words(64, 3)
     assert (first & 1).all()
     assert torch.equal(first, more[:, :10])
-    assert not torch.equal(more, words(64, noise.POST, 3))
-    assert not torch.equal(more, words(64, noise.PRE, 4))
+    assert len(set(more[0].tolist())) == 64
+    assert not torch.equal(more, words(64, 4))
 
 
 def test_they_are_uniform(numbers):
@@ -68,7 +64,8 @@ def test_one_epoch_knows_nothing_of_the_last(normed):
     near((normed[1:] * normed[:-1]).mean(), 0, 1 / np.sqrt(normed[1:].size))
 
 
-@pytest.mark.parametrize("fraction", [1, 16, 64, 100])
+# Of smaller fractions four are rounded up together too seldom for the mean to be normal.
+@pytest.mark.parametrize("fraction", [16, 32, 64, 100])
 def test_four_in_a_rectangle_do_not_hang_together(numbers, fraction):
     share = fraction / 128
     up = ((numbers < fraction) - share) / np.sqrt(share * (1 - share))

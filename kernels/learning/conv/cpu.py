@@ -8,7 +8,7 @@ from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
 from lava_torch.kernels.learning.update import cpu as update
-from lava_torch.kernels.learning.update.noise import PRE, SHIFT
+from lava_torch.kernels.learning.update.noise import SHIFT, STREAM
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.conv import ConvUpdateOp
@@ -113,7 +113,7 @@ def _finish(op: ConvUpdateOp, cast: str, at: str) -> list[str]:
     names = [f"a_{name}" for name in op.rule.plan.targets]
     if op.rule.fixed:
         weight = "np.int64(output) * row + e"
-        word = f"random_word({weight}, clock[0], item, {PRE}, key0, key1)"
+        word = f"random_word({weight}, clock[0], item, {STREAM}, key0, key1)"
         lines += [f"r = np.int32({word} >> np.uint32({SHIFT}))"]
         names.append("r")
     text, values = _emitted(op, op.rule.finish, names)

@@ -16,7 +16,7 @@ from lava_torch.kernels.launch import launch
 from lava_torch.kernels.learning.conv import GEOMETRY, ConvUpdateOp
 from lava_torch.kernels.learning.gpu import random_word
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
-from lava_torch.kernels.learning.update.noise import PRE, SHIFT
+from lava_torch.kernels.learning.update.noise import SHIFT, STREAM
 
 #: Weights a program: a kernel has few, and many places.
 BLOCK = 64
@@ -129,7 +129,8 @@ def _finish(op: ConvUpdateOp, cast: str) -> list[str]:
             lines += [f"a_{v} = v_{v} + {TRITON.expression('div', op.dtype, [f's_{v}', 'many'])}"]
         names.append(f"a_{v}")
     if op.rule.fixed:
-        lines += [f"r = (random_word(e, clock, item, key0, key1, {PRE}) >> {SHIFT}).to(tl.int32)"]
+        word = f"random_word(e, clock, item, key0, key1, {STREAM})"
+        lines += [f"r = ({word} >> {SHIFT}).to(tl.int32)"]
         names.append("r")
     text, values = _emitted(op, op.rule.finish, names)
     pairs = zip(op.rule.results, values, strict=True)

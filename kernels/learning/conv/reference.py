@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lava_torch.kernels.learning.reference import random_words
 from lava_torch.kernels.learning.rule import FRACTION, HIGH, LOW
-from lava_torch.kernels.learning.update.noise import PRE, SHIFT
+from lava_torch.kernels.learning.update.noise import SHIFT, STREAM
 
 
 def run(op: Any, args: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ def run(op: Any, args: Mapping[str, Any]) -> None:
     noise = []
     if op.rule.fixed:
         size = items, first[0].numel()
-        words = random_words(size, args["clock"], PRE, args["key0"], args["key1"])
+        words = random_words(size, args["clock"], STREAM, args["key0"], args["key1"])
         noise = [(words >> SHIFT).to(op.dtype).view(first.shape)]
     for name, new in zip(op.rule.results, op.rule.finish(*accumulated, *noise), strict=True):
         args[name].copy_(new)

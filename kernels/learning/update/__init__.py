@@ -27,8 +27,7 @@ class UpdateOp:
     makes, in whole steps; tx and ty, int32 (B, size); the table of each trace in `rule.traces`,
     "h_x1" (B, t_epoch + 1, m) and so on, see `lava_torch.kernels.learning.HISTORY`; `clock`, the
     time step, int64 (1,); t_epoch; `decimate`: u is 1 in every so many epochs; in fixed point
-    words_pre (W, m) and words_post (W, n), which `lava_torch.kernels.learning.DRAW` writes, see
-    `noise`.
+    `words` (W, m + n), which `lava_torch.kernels.learning.DRAW` writes, see `noise`.
     """
 
     rule: Rule
@@ -54,7 +53,7 @@ class UpdateOp:
             "clock",
             "t_epoch",
             *(["decimate"] if "u" in plan.flags else []),
-            *(["words_pre", "words_post"] if self.rule.fixed else []),
+            *(["words"] if self.rule.fixed else []),
         )
 
     @cached_property

@@ -111,11 +111,17 @@ class _Writer:
             *self.scratch(),
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
-            *_indent([f"words = words_post[{self.item}]"] if self.rule.fixed else []),
+            *_indent(self.words()),
             *_indent([] if self.op.mean else self.spiked()),
             *_indent(self.rows()),
         ]
         return _indent(lines)
+
+    def words(self) -> list[str]:
+        """What rounds the synapses of item b."""
+        if not self.rule.fixed:
+            return []
+        return [f"pre_words, post_words = words[{self.item}, :m], words[{self.item}, m:]"]
 
     def rows(self) -> list[str]:
         row = self.mean_row() if self.op.mean else self.row()
@@ -301,11 +307,11 @@ class _Dense(_Writer):
     def of_row(self) -> list[str]:
         """What is neuron j's."""
         lines = [f"{name}_j = {name}[{self.item}, j]" for name in self.stored]
-        return lines + ([f"word = words_pre[{self.item}, j]"] if self.rule.fixed else [])
+        return lines + (["word = pre_words[j]"] if self.rule.fixed else [])
 
     def row(self) -> list[str]:
         lines = self.of_row()
-        reads = self.own("i") | self._meets() | {"r": "rounding(word, words[i])"}
+        reads = self.own("i") | self._meets() | {"r": "rounding(word, post_words[i])"}
         update = self.loop("i in range(n)", self.rule.whole, reads, self.results("i"))
         return [*lines, *self._factors(), *update]
 
@@ -341,7 +347,7 @@ class _Dense(_Writer):
 
     def _columns(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, side by side."""
-        fill = [f"g_word[q] = words_pre[{self.item}, parted[q]]"]
+        fill = ["g_word[q] = pre_words[parted[q]]"]
         lines = ["for q in range(found):", *_indent(fill)]
         steps = ["at = (ky - 1) * deep", "for q in range(found):"]
         pre, post = self._block_traces, self._column_traces("y")
@@ -350,7 +356,7 @@ class _Dense(_Writer):
         column = ["i = listed[s]", "ky = np.int64(ty[b, i])", "at = (ky - 1) * deep"]
         column += [f"{name} = {self.at(name, 'i')}" for name in post]
         column += [f"{name} = g_{name}[at : at + deep]" for name in pre]
-        column += [f"word = words_post[{self.item}, i]", "for q in range(found):"]
+        column += ["word = post_words[i]", "for q in range(found):"]
         there = f"[{self.item}, parted[q], i]"
         column += [f"    g_{name}[q] = {name}{there}" for name in self.plan.variables]
         reads = {name: f"g_{name}[q]" for name in self.plan.variables}
@@ -369,7 +375,7 @@ class _Dense(_Writer):
         item = [*self.spiked(), *self._factors()]
         item += self.loop("i in range(n)", self.rule.accumulate, reads, self.sums("i"), add=True)
         lines += ["for b in range(tx.shape[0]):", *_indent(item)]
-        reads = self.means("i") | {"r": "rounding(word, words[i])"}
+        reads = self.means("i") | {"r": "rounding(word, post_words[i])"}
         return lines + self.loop("i in range(n)", self.rule.finish, reads, self.results("i"))
 
 
@@ -389,12 +395,12 @@ class _Sparse(_Writer):
         lines = ["first, last = indptr[j], indptr[j + 1]", "size = last - first"]
         lines += ["posts = indices[first:last]"]
         lines += [f"{name}_j = {name}[{self.item}, first:last]" for name in self.stored]
-        return lines + ([f"word = words_pre[{self.item}, j]"] if self.rule.fixed else [])
+        return lines + (["word = pre_words[j]"] if self.rule.fixed else [])
 
     def _update(
         self, head: str, equation: Equation, stores: Mapping[str, str], add: bool = False
     ) -> list[str]:
-        reads = self.own("q") | {"r": "rounding(word, words[i])"}
+        reads = self.own("q") | {"r": "rounding(word, post_words[i])"}
         for name in equation.arguments:
             if name == "y0":
                 reads[name] = "ky != 0"
@@ -424,5 +430,5 @@ class _Sparse(_Writer):
         item = self.scalars(self.rule.factors)
         item += self._update("q in range(size)", self.rule.accumulate, self.sums("q"), add=True)
         lines += ["for b in range(tx.shape[0]):", *_indent(item)]
-        reads = self.means("q") | {"r": "rounding(word, words[posts[q]])"}
+        reads = self.means("q") | {"r": "rounding(word, post_words[posts[q]])"}
         return lines + self.loop("q in range(size)", self.rule.finish, reads, self.results("q"))

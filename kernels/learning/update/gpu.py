@@ -120,8 +120,9 @@ class _Writer:
             return []
         (pre, has_pre), (post, has_post) = self.ends
         return [
-            f"pre_word = tl.load(words_pre + item * m + {pre}, mask={has_pre}, other=0)",
-            f"post_word = tl.load(words_post + item * n + {post}, mask={has_post}, other=0)",
+            "own = words + item * (m + n)",
+            f"pre_word = tl.load(own + {pre}, mask={has_pre}, other=0)",
+            f"post_word = tl.load(own + m + {post}, mask={has_post}, other=0)",
             f"r = rounding(pre_word, post_word, {SHIFT}, {MASK})",
         ]
 

@@ -71,4 +71,5 @@ def _mean(acc: Tensor) -> Tensor:
 def rounding(args: Mapping[str, Any], places: tuple[Tensor, Tensor]) -> Tensor:
     """A random whole number in [0, ROUND] for each synapse, (W, ...), see `noise`."""
     pre, post = places
-    return (args["words_pre"][:, pre] * args["words_post"][:, post]) >> SHIFT & MASK
+    words, m = args["words"], args["tx"].shape[1]
+    return (words[:, pre] * words[:, m + post]) >> SHIFT & MASK
