@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lava_torch.kernels.op import Row
 from lava_torch.kernels.table.intrinsics import atomic_load, atomic_store, call_adapter
-from lava_torch.kernels.table.loop import ADAPTER, BLOCK, OFFSET, PERIOD
+from lava_torch.kernels.table.loop import ADAPTER, BLOCK, PERIOD, first_steps
 from lava_torch.kernels.table.program import Program
 from lava_torch.kernels.table.share import OPTIONS
 
@@ -31,13 +31,14 @@ def cycles(typing):
 
 @njit("void(int64[:,::1], int64, int64, int64[::1])", **OPTIONS)
 def _run(rows, steps, clock, taken):
+    due = first_steps(rows, atomic_load(clock))
     for _ in range(steps):
         t = atomic_load(clock) + 1
         atomic_store(clock, t)
         before = cycles()
         for q in range(rows.shape[0]):
-            period = rows[q, PERIOD]
-            if period <= 1 or t % period == rows[q, OFFSET]:
+            if t == due[q]:
+                due[q] = t + max(rows[q, PERIOD], 1)
                 call_adapter(rows[q, ADAPTER], rows[q, BLOCK], 0, 1)
             after = cycles()
             taken[q] += after - before
