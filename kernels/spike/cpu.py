@@ -39,9 +39,10 @@ def _half(bits):
     return np.uint32(sign | (rest << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
 
 
-#: Neurons that are looked at together, and how many of them must have spiked for it to be faster to
-#: go through all than through those.
-WORD, MANY = 64, 24
+#: Neurons that are looked at together. Where few spiked, as many places are written whatever
+#: their number: how often a loop runs is what the processor guesses wrong. Where many did, it is
+#: faster to go through all than through those.
+WORD, FEW, MANY = 64, 8, 24
 
 
 @njit(**OPTIONS)
@@ -52,26 +53,25 @@ def list_nonzero(x, listed):
     """
     size, found = x.shape[0], 0
     for start in range(0, size - WORD + 1, WORD):
-        bits = nonzero_bits(x, start)
-        spiked = np.int64(count_ones(bits))
-        if spiked > MANY:
-            found = _list_each(x, start, start + WORD, listed, found)
-            continue
-        # Four at a time: how often a loop runs is what the processor guesses wrong.
-        for at in range(found, found + spiked, 4):
-            for q in range(at, at + 4):
-                listed[q] = start + np.int64(trailing_zeros(bits))
-                bits &= bits - np.uint64(1)
-        found += spiked
+        found = _list_word(nonzero_bits(x, start), x, start, start + WORD, listed, found)
     rest = size % WORD
     if size < WORD or rest == 0:
         return _list_each(x, size - rest, size, listed, found)
     bits = nonzero_bits(x, size - WORD) >> np.uint64(WORD - rest)
-    while bits != np.uint64(0):
-        listed[found] = size - rest + np.int64(trailing_zeros(bits))
+    return _list_word(bits, x, size - rest, size, listed, found)
+
+
+@njit(**OPTIONS, forceinline=True)
+def _list_word(bits, x, low, high, listed, found):
+    """The same for x[low:high], behind those that were found before."""
+    spiked = np.int64(count_ones(bits))
+    if spiked > MANY:
+        return _list_each(x, low, high, listed, found)
+    few = spiked <= FEW and found + FEW <= listed.shape[0]
+    for q in range(found, found + (FEW if few else spiked)):
+        listed[q] = low + np.int64(trailing_zeros(bits))
         bits &= bits - np.uint64(1)
-        found += 1
-    return found
+    return found + spiked
 
 
 @njit(**OPTIONS)
