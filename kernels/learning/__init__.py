@@ -68,7 +68,7 @@ HISTORY_FIXED = _op(
 FORGET = _op("forget", "tx x0 ty y0 t t_epoch", "tx x0 ty y0")
 
 #: An odd random word of 32 bits for each neuron, at the end of an epoch: what rounds synapses, see
-#: `update.noise`. words int32 (W, size), W the batch or 1; word k is word k % 4 of block k // 4.
+#: `update.noise`. words int32 (W, m + n), W the batch or 1; word k is word k % 4 of block k // 4.
 DRAW = _op("draw", "words t t_epoch stream key0 key1", "words")
 
 #: Bits of fraction of a decay in fixed point: with the 8 of a trace and its sign, an int32.

@@ -34,6 +34,8 @@ _POINTERS = {
 #: The arguments that may be float16: weights, see `lava_torch.kernels.spike.cpu.weight`.
 HALF = {"values", "weights"}
 
+#: The body becomes part of the adapter: to call it, all of its arrays' sizes and strides would go
+#: through memory, which takes longer than what many rows do.
 _HEADER = """\
 # {origin}
 from numba import carray, cfunc, njit
