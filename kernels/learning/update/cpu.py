@@ -1,10 +1,11 @@
 """The numba body of an update: a generated loop over presynaptic neurons and their synapses.
 
 Dense synapses of one presynaptic neuron lie side by side, and so do the factors that they meet: the
-loop over them is vectorised. Where only events count, those of a neuron that did not spike are
-visited by the list of postsynaptic neurons that did. In fixed point there is much to compute for
-each of them: there the synapses from a block of such neurons to one postsynaptic neuron are
-gathered, updated side by side, and put back. Sparse synapses look up what they meet.
+loop over them is vectorised. Where only events count, those of neurons that did not spike are
+visited by the list of postsynaptic neurons that did, for four presynaptic neurons at a time. In
+fixed point there is much to compute for each of them: there the synapses from a block of such
+neurons to one postsynaptic neuron are gathered, updated side by side, and put back. Sparse synapses
+look up what they meet.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _SHIFT, _MASK = np.int32(SHIFT), np.int32(MASK)
 #: How many presynaptic neurons make a block, at most, and the numbers that they may have: what a
 #: block has of the weights is to stay in the second cache.
 BLOCK, NUMBERS = 128, 1 << 16
+#: Quiet presynaptic neurons that share what is looked up of a postsynaptic one.
+TOGETHER = 4
 
 
 @njit(**OPTIONS)
@@ -68,6 +71,7 @@ _HEADER = """\
 import math
 import numpy as np
 from numba import njit
+from lava_torch.kernels.learning.cpu import flat
 from lava_torch.kernels.learning.update.cpu import (
     block_size, padded, part_spiked, rounding,
 )
@@ -166,23 +170,27 @@ class _Writer:
         add: bool = False,
     ) -> list[str]:  # fmt: skip
         """`for` the synapses of a row; `reads` say what is not a scalar of the row's."""
-        names, lines = [], []
+        lines, values = self.computed(equation, reads)
+        sign = "+=" if add else "="
+        pairs = zip(stores.values(), values, strict=True)
+        lines += [f"{target} {sign} {value}" for target, value in pairs]
+        return [f"for {head}:", *_indent(lines)]
+
+    def computed(
+        self, equation: Equation, reads: Mapping[str, str], suffix: str = ""
+    ) -> tuple[list[str], list[str]]:
+        """Lines that compute an equation for one synapse, and what its results are then called."""
+        lines, names = [], []
         for name in equation.arguments:
             if name == "u":
                 names.append(f"{self.cast}(u)")
             elif name in reads:
-                lines.append(f"v_{name} = {self.cast}({reads[name]})")
-                names.append(f"v_{name}")
+                lines.append(f"v{suffix}_{name} = {self.cast}({reads[name]})")
+                names.append(f"v{suffix}_{name}")
             else:
                 names.append(name)
-        text, values = equation.trace(self.op.dtype).emit(NUMBA, names, "e")
-        sign = "+=" if add else "="
-        lines += text
-        lines += [
-            f"{target} {sign} {value}"
-            for target, value in zip(stores.values(), values, strict=True)
-        ]
-        return [f"for {head}:", *_indent(lines)]
+        text, values = equation.trace(self.op.dtype).emit(NUMBA, names, f"e{suffix}_")
+        return lines + text, values
 
     def own(self, index: str) -> dict[str, str]:
         return {name: f"{name}_j[{index}]" for name in self.plan.variables}
@@ -216,8 +224,10 @@ class _Dense(_Writer):
             lines += [f"{name} = lanes[at : at + {size}]", f"at += {size}"]
         if "y0" in self.plan.flags:
             lines += ["listed = np.empty(n, np.uint32)"]
-        if self._by_block:
+        if self._by_column:
             lines += ["parted = np.empty(size, np.uint32)"]
+        if self._by_list:
+            lines += ["rows = np.empty(n, np.uint32)"]
         return lines + self.sum_scratch()
 
     @property
@@ -235,6 +245,10 @@ class _Dense(_Writer):
     def _by_block(self) -> bool:
         return self._by_column and self.rule.fixed
 
+    @property
+    def _by_list(self) -> bool:
+        return self._by_column and not self.rule.fixed
+
     def _column_traces(self, side: str) -> list[str]:
         return [n for n in self.rule.columns.arguments if n.startswith(side) and n != "y0"]
 
@@ -251,7 +265,7 @@ class _Dense(_Writer):
     @property
     def _compact(self) -> list[str]:
         """What is of the postsynaptic neurons that spiked."""
-        return self._column_traces("y") if self._by_column and not self._by_block else []
+        return self._column_traces("y") if self._by_list else []
 
     @property
     def _gathered(self) -> list[str]:
@@ -271,9 +285,11 @@ class _Dense(_Writer):
         for name in self._post_lanes:
             value = "ky != 0" if name == "y0" else self.at(name, "i")
             lines += [f"    l_{name}[i] = {value}"]
-        if self._compact:
-            lines += ["for q in range(count):", *_indent(self._met())]
+        if self._by_list:
+            lines += ["for q in range(count):", *_indent(self._met()), "    rows[q] = ky * m"]
             lines += [f"    c_{name}[q] = {self.at(name, 'i')}" for name in self._compact]
+            tables = dict.fromkeys(name.split("_")[0] for name in self._column_traces("x"))
+            lines += [f"f_{trace} = flat(h_{trace}[b])" for trace in tables]
         return lines
 
     def _met(self) -> list[str]:
@@ -282,12 +298,9 @@ class _Dense(_Writer):
     def rows(self) -> list[str]:
         if self.op.mean or not self.op.events:
             return super().rows()
-        if self._by_block:
+        if self._by_column:
             return self._blocks()
-        lines = self._column() if self._by_column else []
-        if self._by_row:
-            lines = ["if tx[b, j] == 0:", *_indent([*lines, "continue"]), *self.row()]
-        return ["for j in range(low, high):", *_indent(lines)]
+        return ["for j in range(low, high):", "    if tx[b, j] != 0:", *_indent(self.row(), 2)]
 
     def _blocks(self) -> list[str]:
         """The rows of a block's neurons that spiked; for those that did not, the columns."""
@@ -301,7 +314,7 @@ class _Dense(_Writer):
             ]
         else:
             lines += ["found = last - first", "for q in range(found):", "    parted[q] = first + q"]
-        lines += self._columns()
+        lines += self._columns() if self._by_block else self._listed()
         return ["for first in range(low, high, size):", *_indent(lines)]
 
     def of_row(self) -> list[str]:
@@ -337,13 +350,31 @@ class _Dense(_Writer):
         lines = ["for q in range(count):", *_indent(self._met())]
         return lines + [f"    l_{name}[i] = {self.at(name, 'j')}" for name in pre]
 
-    def _column(self) -> list[str]:
-        """The synapses from a quiet neuron to those that spiked, one by one."""
-        lines = self.of_row()
-        reads = self.own("i") | {name: f"c_{name}[q]" for name in self._compact} | {"y0": "1"}
-        reads |= {name: self.at(name, "j") for name in self._column_traces("x")}
-        loop = self.loop("q in range(count)", self.rule.columns, reads, self.results("i"))
-        return [*lines, loop[0], *_indent(self._met()), *loop[1:]]
+    def _listed(self) -> list[str]:
+        """The synapses from the quiet neurons of a block to those that spiked, one by one."""
+        return [
+            f"for z in range(0, found - {TOGETHER - 1}, {TOGETHER}):",
+            *_indent(self._listed_rows(TOGETHER)),
+            f"for z in range(found // {TOGETHER} * {TOGETHER}, found):",
+            *_indent(self._listed_rows(1)),
+        ]
+
+    def _listed_rows(self, rows: int) -> list[str]:
+        """The same for so many neurons, whose numbers stand at parted[z:]."""
+        lines, body, stores = [], ["i, row = listed[q], rows[q]"], []
+        body += [f"{name} = c_{name}[q]" for name in self._compact]
+        for k in range(rows):
+            lines += [f"j = parted[z + {k}]"]
+            lines += [f"{name}_{k} = {name}[{self.item}, j]" for name in self.stored]
+            reads = {name: f"{name}_{k}[i]" for name in self.plan.variables} | {"y0": "1"}
+            for name in self._column_traces("x"):
+                lines += [f"{name}_{k} = f_{name.split('_')[0]}[j:]"]
+                reads[name] = f"{name}_{k}[row]"
+            text, values = self.computed(self.rule.columns, reads, str(k))
+            body += text
+            pairs = zip(self.rule.results, values, strict=True)
+            stores += [f"{name}_{k}[i] = {value}" for name, value in pairs]
+        return [*lines, "for q in range(count):", *_indent([*body, *stores])]
 
     def _columns(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, side by side."""
