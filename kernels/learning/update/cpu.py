@@ -32,8 +32,9 @@ _SHIFT, _MASK = np.int32(SHIFT), np.int32(MASK)
 #: How many presynaptic neurons make a block, at most, and the numbers that they may have: what a
 #: block has of the weights is to stay in the second cache.
 BLOCK, NUMBERS = 128, 1 << 16
-#: Quiet presynaptic neurons that share what is looked up of a postsynaptic one.
-TOGETHER = 4
+#: Quiet presynaptic neurons that share what is looked up of a postsynaptic one, where synapses are
+#: visited one by one; postsynaptic neurons that share their places, where they are gathered.
+TOGETHER, COLUMNS = 4, 2
 
 
 @njit(**OPTIONS)
@@ -215,7 +216,7 @@ class _Dense(_Writer):
         lines = ["width, size = padded(n), block_size(m, n)", "deep = padded(size)"]
         pieces = [(f"l_{name}", "width") for name in self._lanes]
         pieces += [(f"c_{name}", "width") for name in self._compact]
-        pieces += [(f"g_{name}", "deep") for name in self._gathered]
+        pieces += [(name, "deep") for name in self._gathered]
         pieces += [(f"g_{name}", "deep * t_epoch") for name in self._block_traces]
         # One piece of memory for many: each would take as long as a few rows.
         total = " + ".join(size for _, size in pieces) or "0"
@@ -269,9 +270,11 @@ class _Dense(_Writer):
 
     @property
     def _gathered(self) -> list[str]:
-        """What lies side by side for a block's synapses to one postsynaptic neuron."""
+        """What lies side by side for a block's synapses to a postsynaptic neuron."""
+        if not self._by_block:
+            return []
         stored = dict.fromkeys((*self.plan.variables, *self.rule.results))
-        return [*stored, "word"] if self._by_block else []
+        return [f"g{c}_{name}" for c in range(COLUMNS) for name in stored] + ["g_word"]
 
     @property
     def _block_traces(self) -> list[str]:
@@ -378,26 +381,41 @@ class _Dense(_Writer):
 
     def _columns(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, side by side."""
-        fill = ["g_word[q] = pre_words[parted[q]]"]
-        lines = ["for q in range(found):", *_indent(fill)]
+        lines = ["for q in range(found):", "    g_word[q] = pre_words[parted[q]]"]
         steps = ["at = (ky - 1) * deep", "for q in range(found):"]
-        pre, post = self._block_traces, self._column_traces("y")
+        pre = self._block_traces
         steps += [f"    g_{name}[at + q] = {self.at(name, 'parted[q]')}" for name in pre]
         lines += ["for ky in range(1, t_epoch + 1):", *_indent(steps)] if pre else []
-        column = ["i = listed[s]", "ky = np.int64(ty[b, i])", "at = (ky - 1) * deep"]
-        column += [f"{name} = {self.at(name, 'i')}" for name in post]
-        column += [f"{name} = g_{name}[at : at + deep]" for name in pre]
-        column += ["word = post_words[i]", "for q in range(found):"]
-        there = f"[{self.item}, parted[q], i]"
-        column += [f"    g_{name}[q] = {name}{there}" for name in self.plan.variables]
-        reads = {name: f"g_{name}[q]" for name in self.plan.variables}
-        reads |= {name: f"{name}[q]" for name in pre}
-        reads |= {"r": "rounding(g_word[q], word)", "y0": "1"}
-        stores = {name: f"g_{name}[q]" for name in self.rule.results}
-        column += self.loop("q in range(padded(found))", self.rule.columns, reads, stores)
-        column += ["for q in range(found):"]
-        column += [f"    {name}{there} = g_{name}[q]" for name in self.rule.results]
-        return [*lines, "for s in range(count):", *_indent(column)]
+        return [
+            *lines,
+            f"for s in range(0, count - {COLUMNS - 1}, {COLUMNS}):",
+            *_indent(self._gathered_columns(COLUMNS)),
+            f"for s in range(count // {COLUMNS} * {COLUMNS}, count):",
+            *_indent(self._gathered_columns(1)),
+        ]
+
+    def _gathered_columns(self, columns: int) -> list[str]:
+        """The same for so many postsynaptic neurons, whose numbers stand at listed[s:]."""
+        each = [(f"g{c}_{{0}}[q]", f"{{0}}[{self.item}, j, i{c}]") for c in range(columns)]
+
+        def copied(names: Iterable[str], way: int) -> list[str]:
+            lines = [
+                f"{pair[way]} = {pair[1 - way]}".format(name) for name in names for pair in each
+            ]
+            return ["for q in range(found):", "    j = parted[q]", *_indent(lines)]
+
+        lines = [f"i{c} = listed[s + {c}]" for c in range(columns)]
+        lines += copied(self.plan.variables, 0)
+        for c in range(columns):
+            lines += [f"ky, word = np.int64(ty[b, i{c}]), post_words[i{c}]", "at = (ky - 1) * deep"]
+            lines += [f"{name} = {self.at(name, f'i{c}')}" for name in self._column_traces("y")]
+            lines += [f"{name} = g_{name}[at : at + deep]" for name in self._block_traces]
+            reads = {name: f"g{c}_{name}[q]" for name in self.plan.variables}
+            reads |= {name: f"{name}[q]" for name in self._block_traces}
+            reads |= {"r": "rounding(g_word[q], word)", "y0": "1"}
+            stores = {name: f"g{c}_{name}[q]" for name in self.rule.results}
+            lines += self.loop("q in range(padded(found))", self.rule.columns, reads, stores)
+        return lines + copied(self.rule.results, 1)
 
     def mean_row(self) -> list[str]:
         lines = self.of_row()
