@@ -26,6 +26,7 @@ from lava_torch.kernels.table.share import OPTIONS, share
 _TRACES = STREAMS["traces"]
 _DECAY, _ROUND = np.uint32(32 - DECAY_BITS), np.uint32(32 - ROUND_BITS)
 _BITS, _FRACTION = np.int32(DECAY_BITS), np.int32((1 << DECAY_BITS) - 1)
+_ODD = np.uint32(1)
 _ZERO, _MAX = np.int32(0), np.int32(TRACE_MAX)
 #: What counts of a trace that neurons send.
 _LEAST, _MOST = (np.int32(limit) for limit in RANGES["y1"])
@@ -216,16 +217,22 @@ def random_word(k, t, item, stream, key0, key1):
 def draw(words, t, t_epoch, stream, key0, key1, thread, threads):
     low, high = share(words.shape[1], thread, threads)  # low is the beginning of a block
     first, blocks = low >> 2, (high - low + 3) >> 2
-    planes = np.empty((4, (blocks + 7) // 8 * 8), np.uint32)
+    planes = np.empty((4, (blocks + 7) // 8 * 8), np.int32)
+    plane0, plane1, plane2, plane3 = planes
     for b in range(words.shape[0]):
         third = item_word(b, t[0])
         # Word by word first, and more blocks than there are: otherwise they are not vectorised.
         for q in range(planes.shape[1]):
             w0, w1, w2, w3 = philox(first + q, t[0], third, stream, key0, key1)
-            planes[0, q], planes[1, q], planes[2, q], planes[3, q] = w0, w1, w2, w3
+            plane0[q], plane1[q] = np.int32(w0 | _ODD), np.int32(w1 | _ODD)
+            plane2[q], plane3[q] = np.int32(w2 | _ODD), np.int32(w3 | _ODD)
         own = words[b, low:high]
-        for k in range(own.shape[0]):
-            own[k] = np.int32(planes[k & 3, k >> 2] | np.uint32(1))
+        whole = own.shape[0] >> 2
+        for q in range(whole):
+            own[4 * q], own[4 * q + 1] = plane0[q], plane1[q]
+            own[4 * q + 2], own[4 * q + 3] = plane2[q], plane3[q]
+        for k in range(whole << 2, own.shape[0]):
+            own[k] = planes[k & 3, k >> 2]
 
 
 @njit(**OPTIONS)
