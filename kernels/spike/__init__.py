@@ -20,8 +20,7 @@ def _op(name: str, arguments: str, writes: str) -> RowOp:
     return RowOp("spike", name, tuple(arguments.split()), tuple(writes.split()))
 
 
-#: spikes[:count] = positions where x != 0. x (B * m,) of any dtype. The count of the step before
-#: may decide how they are looked for.
+#: spikes[:count] = positions where x != 0. x (B * m,) of any dtype.
 COMPACT = _op("compact", "x spikes count", "spikes count")
 #: out[b] = sum over the spikes of item b of weights[j] (* x). weights (m, n), out (B, n).
 DENSE = _op("dense", "spikes count x weights out graded", "out")

@@ -53,6 +53,7 @@ def run_together(rows, steps, state, clock, thread, threads):
             return
         t = atomic_load(clock)
         for q in range(rows.shape[0]):
+            # Not by `first_steps`: a thread that begins late would count from a later clock.
             period = rows[q, PERIOD]
             if period > 1 and t % period != rows[q, OFFSET]:
                 continue

@@ -87,10 +87,20 @@ every_size = pytest.mark.parametrize(("pre", "post", "batch"), SIZES, ids=SIZE_I
 def test_compact(size, dtype):
     for activity in ACTIVITIES:
         x = (torch.rand(size) < activity).to(dtype)
-        for before in (0, size):  # how many spiked last decides how they are looked for
+        for before in (0, size):  # which must not matter
             spikes, count = torch.zeros(size, dtype=I32), torch.tensor([before], dtype=I32)
             run(spike.COMPACT.on(x, spikes, count), 1)
             assert torch.equal(spikes[: int(count)], x.nonzero().reshape(-1).to(I32))
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+@pytest.mark.parametrize("size", [9, 64, 100])
+def test_compact_takes_minus_zero_for_zero_and_nan_for_a_spike(size, dtype):
+    x = torch.full((size,), -0.0, dtype=dtype)
+    x[1::4] = torch.nan
+    spikes, count = torch.zeros(size, dtype=I32), torch.zeros(1, dtype=I32)
+    run(spike.COMPACT.on(x, spikes, count), 1)
+    assert spikes[: int(count)].tolist() == list(range(1, size, 4))
 
 
 @pytest.mark.parametrize("graded", GRADED)

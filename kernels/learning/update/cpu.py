@@ -154,8 +154,8 @@ class _Writer:
         """Those of the factors that are one number for the row."""
         lines = ["kx = tx[b, j]"]
         for name in names:
-            if name == "x0":  # of events, only rows that spiked are updated as a whole
-                lines += [f"x0 = {self.cast}({1 if self.op.events else 'kx != 0'})"]
+            if name == "x0":
+                lines += [f"x0 = {self.cast}(kx != 0)"]
             elif name.startswith("x") and not name.endswith("y0"):
                 lines += [f"{name} = {self.at(name, 'j')}"]
         return lines
@@ -228,7 +228,7 @@ class _Dense(_Writer):
         if self._by_column:
             lines += ["parted = np.empty(size, np.uint32)"]
         if self._by_list:
-            lines += ["rows = np.empty(n, np.uint32)"]
+            lines += ["rows = np.empty(n, np.uint64)"]
         return lines + self.sum_scratch()
 
     @property
