@@ -47,15 +47,23 @@ def machine() -> Machine:
     )
 
 
-def cpu_model() -> str:
-    """The processor's model name, or its architecture where the system does not tell the model."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model name, or its architecture where the system does not tell the model.
+
+    With it its family and model number, where Linux tells them in `cpuinfo`: virtual machines call
+    processors of many years by one name, such as "AMD EPYC".
+    """
+    known = _first_processor(cpuinfo.read_text()) if cpuinfo.exists() else {}
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    numbers = [f"{key} {known[key]}" for key in ("cpu family", "model") if key in known]
+    return known["model name"] + (f" ({', '.join(numbers)})" if numbers else "")
+
+
+def _first_processor(cpuinfo: str) -> dict[str, str]:
+    """What Linux's /proc/cpuinfo says of its first processor."""
+    lines = cpuinfo.strip().partition("\n\n")[0].splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def versions() -> dict[str, str]:

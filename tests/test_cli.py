@@ -48,6 +48,17 @@ def test_info_says_what_is_here(capsys):
     assert all(f"  {name} " in out for name in STEPPERS)
 
 
+def test_the_cpu_has_its_family_and_model_where_the_system_tells_them(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n\n"
+        "processor\t: 1\ncpu family\t: 99\nmodel\t\t: 3\nmodel name\t: another\n"
+    )
+    assert environment.cpu_model(cpuinfo) == "AMD EPYC (cpu family 26, model 2)"
+    cpuinfo.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")  # as on ARM
+    assert environment.cpu_model(cpuinfo) == environment.cpu_model(tmp_path / "none") != ""
+
+
 @pytest.mark.parametrize("gpu", [False, True], ids=["no gpu", "gpu"])
 def test_info_says_which_body_serves_each_equation(gpu, capsys, monkeypatch):
     devices = {"cpu": "a processor"} | ({"cuda:0": "a card"} if gpu else {})
