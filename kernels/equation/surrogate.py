@@ -21,7 +21,12 @@ from torch import Tensor
 
 class Surrogate(ABC):
     """A smooth step and its derivative. x is a float tensor of any shape, the distance to the
-    threshold over the scale, and both methods give a tensor like it."""
+    threshold over the scale, and both methods give a tensor like it.
+
+    A `gradient` of operators, `abs` and the primitives of equations is compiled into the kernels
+    that go back through all steps of a layer. With one of other functions networks learn step by
+    step.
+    """
 
     @abstractmethod
     def primal(self, x: Tensor) -> Tensor:
@@ -146,7 +151,7 @@ class FastSigmoid(Surrogate):
         return 0.5 + x / (1 + self.slope * x.abs())
 
     def gradient(self, x: Tensor) -> Tensor:
-        return 1 / (1 + self.slope * x.abs()) ** 2
+        return 1 / (1 + self.slope * abs(x)) ** 2
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,9 @@ class Triangle(Surrogate):
         return torch.where(inside < 0, rest, 1 - rest)
 
     def gradient(self, x: Tensor) -> Tensor:
-        return torch.clamp_min(1 - x.abs() / self.width, 0) / self.width
+        from lava_torch.kernels.equation.primitives import maximum  # which builds on this module
+
+        return maximum(1 - abs(x) / self.width, 0) / self.width
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from lava_torch.kernels.equation.graph import CONDITION, NUMBER, SPIKE
@@ -28,8 +30,16 @@ def where(condition: object, a: object, b: object) -> Symbol:
 
 def spike(x: object, scale: object) -> Symbol:
     tracer = _tracer(x, scale)
-    tracer.numeric(scale)
+    pair = tracer.numeric(x, scale)
+    if tracer.smooth:
+        return tracer.record("spike", SPIKE, *pair)
     return tracer.record("gt", SPIKE, *tracer.numeric(x, 0))
+
+
+def _straight(value: Symbol, smooth: Callable[[], Symbol]) -> Symbol:
+    """`value`, with the gradient of what `smooth` gives."""
+    tracer = value.tracer
+    return tracer.record("straight", NUMBER, value, smooth()) if tracer.smooth else value
 
 
 def minimum(a: object, b: object) -> Symbol:
@@ -87,6 +97,8 @@ def tanh(x: Symbol) -> Symbol:
     Triton has no tanh that its interpreter knows as well; so all generated bodies share this one.
     """
     (x,) = x.tracer.floating("tanh()", x)
+    if x.tracer.smooth:
+        return x.tracer.record("tanh", NUMBER, x)
     z = x * x
     p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3
     q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z
@@ -116,7 +128,7 @@ def decay(x: object, f: object, bits: int) -> Symbol:
         high = floor(magnitude * 2.0**-bits)
         low = magnitude - high * 2.0**bits
         product = high * f + floor(low * f * 2.0**-bits)
-    return where(x < 0, -product, product)
+    return _straight(where(x < 0, -product, product), lambda: x * f * 2.0**-bits)
 
 
 def shift(x: object, e: object) -> Symbol:
@@ -125,7 +137,8 @@ def shift(x: object, e: object) -> Symbol:
         return _shift_by_value(tracer, *tracer.numeric(x, e))
     (x,) = tracer.numeric(x)
     if tracer.dtype != torch.int32:
-        return floor(x * 2.0**e)
+        scaled = x * 2.0**e
+        return _straight(floor(scaled), lambda: scaled)
     return x << e if e >= 0 else x >> -e
 
 
@@ -137,4 +150,5 @@ def _shift_by_value(tracer: Tracer, x: Symbol, e: Symbol) -> Symbol:
     up, down = (
         tracer.record("power_of_two", NUMBER, clip(n, 0, MAX_SHIFT)) for n in (e, e + MAX_SHIFT)
     )
-    return floor(x * where(e < 0, down * 2.0**-MAX_SHIFT, up))
+    scaled = x * where(e < 0, down * 2.0**-MAX_SHIFT, up)
+    return _straight(floor(scaled), lambda: scaled)

@@ -36,11 +36,17 @@ _INT32 = np.iinfo(np.int32)
 
 
 class Tracer:
-    """Records the operations of one call of an equation in one dtype."""
+    """Records the operations of one call of an equation in one dtype.
 
-    def __init__(self, name: str, dtype: torch.dtype) -> None:
+    `smooth`: for its gradient, which needs what a plain trace leaves out. Then three operations
+    stand for themselves, which no backend has: `spike` of a value and its scale, `tanh`, and
+    `straight`, the first of its operands with the gradient of the second.
+    """
+
+    def __init__(self, name: str, dtype: torch.dtype, smooth: bool = False) -> None:
         self.name = name
         self.dtype = dtype
+        self.smooth = smooth
         self.nodes: list[Node] = []
         self._positions: dict[tuple[object, ...], int] = {}
 
@@ -311,9 +317,13 @@ _UFUNCS: dict[str, Callable[..., Any]] = {
 
 
 def trace(
-    fn: Callable[..., object], name: str, arguments: tuple[str, ...], dtype: torch.dtype
+    fn: Callable[..., object],
+    name: str,
+    arguments: tuple[str, ...],
+    dtype: torch.dtype,
+    smooth: bool = False,
 ) -> Graph:
-    """What `fn` computes in `dtype`.
+    """What `fn` computes in `dtype`; `smooth` as for `Tracer`.
 
     Raises EquationError where `fn` does what not every backend can, and ValueError for a dtype
     other than float32, float64 and int32.
@@ -321,7 +331,7 @@ def trace(
     if dtype not in COMPUTE_DTYPES:
         names = ", ".join(str(d) for d in COMPUTE_DTYPES)
         raise ValueError(f"equation '{name}' cannot be computed in {dtype}, only in {names}.")
-    tracer = Tracer(name, dtype)
+    tracer = Tracer(name, dtype, smooth)
     symbols = [tracer.record("argument", NUMBER, value=i) for i in range(len(arguments))]
     outputs = [s.index for s in _results(tracer, fn, _call(tracer, fn, symbols))]
     return Graph(name, dtype, arguments, *prune(tracer.nodes, outputs))

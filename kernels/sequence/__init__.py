@@ -101,7 +101,7 @@ def run_sequence(
     op, args = _prepared(equation, dtype, sources, results, shape[0])
     _check(op, args, steps, *shape)
     if steps and shape[0] * shape[1]:
-        module = import_module(f"{__name__}.{backend or _backend(equation, args[0].device)}")
+        module = import_module(f"{__name__}.{backend or backend_of(equation, args[0].device)}")
         module.run(op, args, steps, *shape)
 
 
@@ -169,7 +169,7 @@ def _check(op: SequenceOp, args: Sequence[Tensor], steps: int, batch: int, size:
             )
 
 
-def _backend(equation: Equation, device: torch.device) -> str:
+def backend_of(equation: Equation, device: torch.device) -> str:
     found = next((name for name, kind in BACKENDS.items() if kind == device.type), None)
     if found is None:
         raise ValueError(

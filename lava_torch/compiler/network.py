@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lava_torch.compiler.graph import Graph
 from lava_torch.compiler.hosting import Hosting
+from lava_torch.compiler.parts import Part
 from lava_torch.compiler.schedule import Call
 from lava_torch.compiler.unroll import Unroll
 from lava_torch.compiler.wiring import Key, Wire, make_wires
@@ -49,6 +50,8 @@ class Network(nn.Module):
         self.clock = clock
         self._place: list[tuple[str, str] | None] = [None]
         self._prepared = False
+        #: What `parts.divide` found, and for which Processes that can be layers.
+        self._parts: tuple[frozenset[str], list[Part]] | None = None
         self.scales = {}
         self.hosting = hosting
         for name, model in models.items():

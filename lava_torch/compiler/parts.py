@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from lava_torch.compiler.network import Network
 from lava_torch.model.layers import has_layer
+
+if TYPE_CHECKING:
+    from lava_torch.compiler.network import Network
 
 #: From one Process to another.
 Edge = tuple[str, str]
@@ -36,6 +39,14 @@ def divide(network: Network) -> list[Part]:
     with the Process that holds it, unless both are layers.
     """
     nodes = network.graph.nodes
+    able = frozenset(name for name in nodes if _can_be_a_layer(network, name))
+    if network._parts is None or network._parts[0] != able:
+        network._parts = able, _divide(network, able)
+    return network._parts[1]
+
+
+def _divide(network: Network, able: frozenset[str]) -> list[Part]:
+    nodes = network.graph.nodes
     flows = [
         (link.node, name)
         for name, node in nodes.items()
@@ -43,9 +54,7 @@ def divide(network: Network) -> list[Part]:
         for link in links
     ]
     reads = [(link.node, name) for name, node in nodes.items() for link in node.reads.values()]
-    able = {name for name in nodes if _can_be_a_layer(network, name)} - {
-        source for source, name in flows if source == name
-    }
+    able = able - {source for source, name in flows if source == name}
     tied: set[Edge] = set()
     while True:
         groups = _cycles(list(nodes), [*flows, *reads, *((b, a) for a, b in tied)])

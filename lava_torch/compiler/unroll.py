@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lava_torch.compiler import unroll_layers
 from lava_torch.compiler.errors import CompileError
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -48,21 +49,37 @@ class Unroll:
         kept_clock = (network.clock.time_step, network.clock.batch_size)
         versions = _versions(network)
         inputs = {key: x.to(network.device) for key, (_, x) in self.inputs.items()}
-        rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}
         try:
             self._expand_state()
             if self.steps == 0:
                 return {name: self._no_rows(key) for name, key in self.outputs.items()}
-            for t in range(self.steps):
-                messages = self._step(t, inputs)
-                for name, key in self.outputs.items():
-                    rows[name].append(self._value(key, messages))
+            if unroll_layers.obstacle(network, self.outputs.values()) is None:
+                results = self._in_layers(inputs)
+            else:
+                results = self._step_by_step(inputs)
         finally:
             for model, buffers in kept:
                 model._buffers.update(buffers)
                 model._written.clear()
             network.clock.time_step, network.clock.batch_size = kept_clock
         _check_unchanged(versions)
+        return results
+
+    def _in_layers(self, inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
+        try:
+            found = unroll_layers.unroll(self.network, inputs, self.steps, self.outputs.values())
+        except Exception as error:
+            if self.network.position is not None:
+                error.add_note(f"In Process '{self.network.position[0]}', in the unroll.")
+            raise
+        return {name: found[key] for name, key in self.outputs.items()}
+
+    def _step_by_step(self, inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
+        rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}
+        for t in range(self.steps):
+            messages = self._step(t, inputs)
+            for name, key in self.outputs.items():
+                rows[name].append(self._value(key, messages))
         return {name: torch.stack(torch.broadcast_tensors(*row)) for name, row in rows.items()}
 
     def _step(self, t: int, inputs: Mapping[Key, Tensor]) -> dict[Key, Tensor]:

@@ -77,18 +77,33 @@ class ConnectionModel(TorchProcessModel):
     def absorb(self, s_in: Tensor) -> None:
         setattr(self, self.buffer, self.propagate(self.counted(s_in)))
 
+    def unroll_obstacle(self) -> str | None:
+        return None
+
     @layer_of("emit", "absorb")
     def layer(self, layer: Layer) -> None:
         """All steps in one product: to `propagate` they are items of a batch."""
-        s_in = self.counted(layer.whole("s_in")).to(self.compute_dtype)
-        items = layer.steps * layer.batch
-        arrived = self.propagate(s_in.reshape(items, *self.binding.in_shapes["s_in"]))
+        s_in = layer.whole("s_in")
+        s_in = (s_in if layer.spikes("s_in") else self.counted(s_in)).to(self.compute_dtype)
         held = getattr(self, self.buffer).detach()
         row = layer.batch, math.prod(self.binding.out_shapes["a_out"])
-        sums = torch.cat([held.reshape(1, *row), arrived.reshape(layer.steps, *row)])
+        if layer.differentiable and self.buffer not in layer.traced:
+            # What the last step leaves is not looked at.
+            arrived = self._arriving(s_in[:-1]).reshape(layer.steps - 1, *row)
+            layer.send("a_out", torch.cat([held.reshape(1, *row), arrived]))
+            return
+        arrived = self._arriving(s_in).reshape(layer.steps, *row)
+        sums = torch.cat([held.reshape(1, *row), arrived])
         layer.send("a_out", sums[:-1])
         layer.trace(self.buffer, sums[1:])
         setattr(self, self.buffer, sums[-1].view_as(held))
+
+    def _arriving(self, s_in: Tensor) -> Tensor:
+        """`propagate` of (steps, batch, size), as items of one batch."""
+        items = s_in.shape[0] * s_in.shape[1]
+        if items == 0:  # of one step nothing is sent within it
+            return s_in.new_empty(0)
+        return self.propagate(s_in.reshape(items, *self.binding.in_shapes["s_in"]))
 
     def events(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, bool]:
         """What arrives, for a row that sums it: spikes, count, x, and whether x counts."""

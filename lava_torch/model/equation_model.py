@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels.equation import Equation, use_surrogate
-from lava_torch.kernels.equation.graph import NUMBER
+from lava_torch.kernels.equation.gradient import has_gradient
+from lava_torch.kernels.equation.graph import CONDITION, NUMBER
 from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
 from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
+from lava_torch.kernels.sequence.gradient import Unrolled, unroll
 from lava_torch.model.errors import VarInitError
 from lava_torch.model.layers import Layer, layer_of
 from lava_torch.model.rows import Rows, rows_method, rows_of, sum_dtype
@@ -103,13 +105,27 @@ class EquationModel(TorchProcessModel):
         kinds = self.equation.trace(self.compute_dtype).output_kinds
         return self._sent_dtype(kinds[self.returns.index(port)])
 
+    def sends_spikes(self, port: str) -> bool:
+        if port not in self.returns or rows_method(self, "step") is None:
+            return False
+        kinds = self.equation.trace(self.compute_dtype).output_kinds
+        return kinds[self.returns.index(port)] != NUMBER
+
     def _sent_dtype(self, kind: str) -> torch.dtype:
         """A spike is a byte: what reads it reads four times less."""
         return self.compute_dtype if kind == NUMBER else torch.uint8
 
+    def _neurons(self) -> int:
+        ports = (*self.binding.in_shapes.values(), *self.binding.out_shapes.values())
+        return max((math.prod(shape) for shape in ports), default=0)
+
+    def _step_dtype(self, kind: str) -> torch.dtype:
+        """What a step gives."""
+        return torch.bool if kind == CONDITION else self.compute_dtype
+
     def rows_obstacle(self) -> str | None:
         ports = {**self.binding.in_shapes, **self.binding.out_shapes}
-        size = max((math.prod(shape) for shape in ports.values()), default=0)
+        size = self._neurons()
         for name in dict.fromkeys((*self.equation.arguments, *self.returns)):
             elements = math.prod(ports[name] if name in ports else getattr(self, name).shape)
             shared = name not in ports and self.is_shared(name)
@@ -154,9 +170,21 @@ class EquationModel(TorchProcessModel):
     def traceable(self) -> tuple[str, ...]:
         return self.returns
 
+    def unroll_obstacle(self) -> str | None:
+        floating = self.compute_dtype in (torch.float32, torch.float64)
+        changed = [n for n, out in zip(self.returns, self._sends, strict=True) if not out]
+        if any(getattr(self, name).dtype != self.compute_dtype for name in changed):
+            return "a Var that its steps change has a dtype of its own"
+        if not floating or has_gradient(self.equation, self.compute_dtype, self.binding.surrogate):
+            return None
+        return f"{type(self.binding.surrogate).__name__} cannot be compiled"
+
     @layer_of("step", "_value", "_evaluate")
     def layer(self, layer: Layer) -> None:
         """All steps in one pass of a sequence kernel."""
+        if layer.differentiable:
+            self._differentiable_layer(layer)
+            return
         states = self._states(layer)
         sources = [self._sequences(name, layer, states) for name in self.equation.arguments]
         results: list[Tensor | State] = []
@@ -166,7 +194,8 @@ class EquationModel(TorchProcessModel):
                 results.append(states[name])
                 continue
             shape = layer.steps, layer.batch, math.prod(self.binding.out_shapes[name])
-            sent = torch.empty(shape, dtype=self._sent_dtype(kind), device=self.time_step.device)
+            dtype = self._step_dtype(kind) if layer.unrolled else self._sent_dtype(kind)
+            sent = torch.empty(shape, dtype=dtype, device=self.time_step.device)
             results.append(sent)
             layer.send(name, results[-1])
         run_sequence(self.equation, self.compute_dtype, sources, results, layer.steps)
@@ -174,6 +203,34 @@ class EquationModel(TorchProcessModel):
             self._buffers[name] = state.tensor.view(self._buffers[name].shape)
             if state.trajectory is not None:
                 layer.trace(name, state.trajectory)
+
+    def _differentiable_layer(self, layer: Layer) -> None:
+        """The same, with gradients."""
+        arguments, size = self.equation.arguments, self._neurons()
+        states, values, layouts = {}, [], []
+        for name in arguments:
+            if name in self.binding.in_shapes:
+                values.append(layer.whole(name).to(self.compute_dtype).contiguous())
+                layouts.append(SEQUENCE)
+            elif name in self.returns:
+                held = self._buffers[name].detach().reshape(layer.batch, size)
+                values.append(held.contiguous())
+                layouts.append(FULL)
+            else:
+                values.append(self._value(name).reshape(-1).contiguous())
+                layouts.append(SCALAR if values[-1].numel() == 1 else ROW)
+        for name, out in zip(self.returns, self._sends, strict=True):
+            states[name] = None if out else arguments.index(name) if name in arguments else -1
+        unrolled = Unrolled(
+            self.equation, self.compute_dtype, self.binding.surrogate, tuple(layouts),
+            tuple(states.values()),
+        )  # fmt: skip
+        results = unroll(unrolled, values, layer.steps)
+        for name, out, result in zip(self.returns, self._sends, results, strict=True):
+            if out:
+                layer.send(name, result)
+            elif name in layer.traced:
+                layer.trace(name, result)
 
     def _states(self, layer: Layer) -> dict[str, State]:
         """Copies of the Vars that the equation changes, to be assigned when it has."""

@@ -30,6 +30,12 @@ class Layer(Protocol):
     batch: int
     #: The Vars of the model that are recorded: it gives `trace` the trajectory of each.
     traced: frozenset[str]
+    #: Whether a network is unrolled: what is sent has the dtype that a step gives it, and is not
+    #: packed into bytes.
+    unrolled: bool
+    #: Whether gradients are to flow through what is sent and traced; the state after the last step
+    #: is then not needed.
+    differentiable: bool
 
     def messages(self, port: str) -> list[Tensor]:
         """The contiguous sequences that arrive at an InPort, to be summed; spikes may be bytes.
@@ -38,6 +44,9 @@ class Layer(Protocol):
     def whole(self, port: str) -> Tensor:
         """The sum of these, (steps, batch, size): a message as it is if there is one of a dtype
         that the model can read, else in the compute dtype."""
+
+    def spikes(self, port: str) -> bool:
+        """Whether `whole` is known to be 0 or 1: one message of spikes."""
 
     def read(self, ref_port: str) -> Tensor:
         """The Var behind a RefPort after each step: (steps, *shape), with the batch axis behind the

@@ -245,6 +245,11 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
         they can."""
         return None
 
+    def unroll_obstacle(self) -> str | None:
+        """Why an unroll has to step the model, in words; None where its `layer` passes gradients on
+        (and takes what arrives with them)."""
+        return f"{type(self).__name__} does not say that its layer passes gradients on"
+
     def row_key(self) -> tuple:
         """The numbers that the model's rows were made with; others call for other rows."""
         return ()
@@ -281,6 +286,10 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     def message_dtype(self, port: str) -> torch.dtype:
         """A dtype that holds exactly what an OutPort sends."""
         return self.compute_dtype
+
+    def sends_spikes(self, port: str) -> bool:
+        """Whether what an OutPort sends is known to be 0 or 1."""
+        return False
 
     def activity(self, port: str) -> float | None:
         """The share of an OutPort's messages that is not zero, where it is known before a run."""

@@ -7,6 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from lava_torch.compiler.chunk import Chunk, ModelLayer
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.parts import Part, divide, traced_vars
 from lava_torch.compiler.plan import node_obstacle, read_obstacle
@@ -14,7 +15,6 @@ from lava_torch.model.connection import ConnectionModel
 from lava_torch.runtime.control import Control
 from lava_torch.runtime.state import State
 from lava_torch.runtime.steppers.base import Stepper
-from lava_torch.runtime.steppers.chunk import Chunk, ModelLayer
 from lava_torch.runtime.steppers.planned import plan_state
 from lava_torch.runtime.steppers.stepped import SteppedPart
 

@@ -7,12 +7,12 @@ from math import prod
 import torch
 from torch import Tensor
 
+from lava_torch.compiler.chunk import Chunk
 from lava_torch.compiler.network import Network
 from lava_torch.compiler.plan import Excerpt, Plan, distinct, make_plan
 from lava_torch.compiler.wiring import Key
 from lava_torch.kernels.table import Control, RowFailed
 from lava_torch.model.rows import Message
-from lava_torch.runtime.steppers.chunk import Chunk
 from lava_torch.runtime.steppers.launches import Launches, launch_rows
 from lava_torch.runtime.steppers.table import Table, row_error
 

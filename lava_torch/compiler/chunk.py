@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from lava_torch.compiler.network import Network
 from lava_torch.compiler.wiring import Key
 from lava_torch.model.layers import flat_sequence
 from lava_torch.model.rows import sum_dtype
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.model.view import View
+
+if TYPE_CHECKING:
+    from lava_torch.compiler.network import Network
 
 
 @dataclass
@@ -55,6 +58,8 @@ class ModelLayer:
     model: TorchProcessModel
     links: dict[str, tuple[tuple[Key, View | None], ...]]
     traced: frozenset[str]
+    unrolled: bool = False
+    differentiable: bool = False
 
     @property
     def first(self) -> int:
@@ -85,6 +90,13 @@ class ModelLayer:
         for sequence in found[1:]:
             total = total + sequence.to(summed)
         return total.to(dtype).expand(shape)
+
+    def spikes(self, port: str) -> bool:
+        links = self.links[port]
+        if len(links) != 1:
+            return False
+        (node, out_port), _ = links[0]
+        return self.chunk.network.models[node].sends_spikes(out_port)
 
     def _fits(self, dtype: torch.dtype) -> bool:
         exact = (torch.bool, torch.uint8, self.model.compute_dtype)

@@ -1,0 +1,252 @@
+"""The gradient of an equation over many time steps, in one pass from the last step to the first.
+
+What a step passes back to the one before stays in registers or the cache, as state does on the way
+forward. The equations' gradients are generated (`lava_torch.kernels.equation.gradient`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lava_torch.kernels.equation.dispatch import Equation
+from lava_torch.kernels.equation.gradient import gradient_graph
+from lava_torch.kernels.equation.graph import CONDITION, Graph
+from lava_torch.kernels.equation.surrogate import Surrogate
+from lava_torch.kernels.sequence import (
+    FULL,
+    ROW,
+    SCALAR,
+    SEQUENCE,
+    Source,
+    State,
+    backend_of,
+    run_sequence,
+)
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """An equation over many steps, as `unroll` sees it.
+
+    `layouts` says of each argument how it lies: SCALAR (1,), ROW (size,), SEQUENCE
+    (steps, batch, size), or FULL (batch, size), which is state. `states` says of each result which
+    argument it is in the next step; None for what is sent, and -1 for state that nothing reads.
+    """
+
+    equation: Equation
+    dtype: torch.dtype
+    surrogate: Surrogate
+    layouts: tuple[str, ...]
+    states: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class GradientOp:
+    """The way back through an `Unrolled`: `given` are the results that have gradients, `wanted` the
+    arguments, none of them state, that get some."""
+
+    forward: Unrolled
+    given: tuple[bool, ...]
+    wanted: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.forward.equation.name} gradient"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.forward.dtype
+
+    @cached_property
+    def carried(self) -> dict[int, int]:
+        """The results that are read as state in the next step, with the arguments that they are."""
+        return {j: i for j, i in enumerate(self.forward.states) if i is not None and i >= 0}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its results: of the `wanted` arguments, then of the carried ones."""
+        known = tuple(g or j in self.carried for j, g in enumerate(self.given))
+        wanted = (*self.wanted, *self.carried.values())
+        return gradient_graph(
+            self.forward.equation, self.dtype, self.forward.surrogate, known, wanted
+        )
+
+    @cached_property
+    def reads(self) -> tuple[int, ...]:
+        """The arguments whose values it needs."""
+        count = len(self.forward.layouts)
+        return tuple(i for i in self.graph.used if i < count)
+
+    @cached_property
+    def layouts(self) -> dict[str, str]:
+        """Its tensors in the order in which bodies take them, and how they lie: p<argument>, for
+        state the initial value; r<result>, the trajectory of state; g<result>, the gradient of what
+        a result is in each step; d<argument>, the gradient to be written, which for a parameter is
+        the sum over the steps, (batch, size)."""
+        layouts, found = self.forward.layouts, {}
+        for i in self.reads:
+            found[f"p{i}"] = layouts[i]
+        for j, i in self.carried.items():
+            if i in self.reads:
+                found[f"r{j}"] = SEQUENCE
+        for j, given in enumerate(self.given):
+            if given:
+                found[f"g{j}"] = SEQUENCE
+        for i in self.wanted:
+            found[f"d{i}"] = SEQUENCE if layouts[i] == SEQUENCE else FULL
+        return found
+
+    def named(self, *layouts: str) -> list[str]:
+        """The tensors that lie in one of these ways."""
+        return [name for name, layout in self.layouts.items() if layout in layouts]
+
+    def before(self, argument: int) -> str | None:
+        """The trajectory that holds, one step earlier, what an argument is; None if it is no
+        state."""
+        return next((f"r{j}" for j, i in self.carried.items() if i == argument), None)
+
+    @property
+    def comment(self) -> str:
+        """Which argument is which."""
+        names = enumerate(self.forward.equation.arguments)
+        return f"{self.name}: " + ", ".join(f"p{i} = {name!r}" for i, name in names)
+
+
+def unroll(
+    unrolled: Unrolled, values: Sequence[Tensor], steps: int, backend: str | None = None
+) -> tuple[Tensor, ...]:
+    """The results of an equation for `steps` time steps, with gradients.
+
+    Parameters
+    ----------
+    values : of each argument a contiguous tensor that lies as `unrolled` says; state as it is
+        before the first step, of which no gradient is computed.
+    backend : reference, cpu or gpu; by default that of the tensors' device.
+
+    Returns
+    -------
+    for each result, state too, what it is in each step: (steps, batch, size) of the compute dtype,
+    or bool for conditions, which have no gradient. Where gradients of gradients are asked for, they
+    are computed by plain torch, step by step.
+
+    Raises ValueError for tensors that have no backend or do not fit; EquationError as
+    `gradient_graph`.
+    """
+    return _Unroll.apply(unrolled, steps, backend, *values)
+
+
+class _Unroll(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, unrolled: Unrolled, steps: int, backend: str | None, *values: Tensor
+    ) -> tuple[Tensor, ...]:
+        results = _forward(unrolled, values, steps, backend)
+        ctx.unrolled, ctx.steps, ctx.backend = unrolled, steps, backend
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*(r for r in results if r.dtype == torch.bool))
+        trajectories = [r for r, i in zip(results, unrolled.states, strict=True) if i is not None]
+        ctx.save_for_backward(*values, *trajectories)
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        count = len(ctx.unrolled.layouts)
+        values, trajectories = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        layouts = ctx.unrolled.layouts
+        wanted = [i for i in range(count) if ctx.needs_input_grad[3 + i] and layouts[i] != FULL]
+        found: list[Tensor | None] = [None] * (3 + count)
+        if all(g is None for g in gradients) or not wanted:
+            return tuple(found)
+        if torch.is_grad_enabled() or ctx.backend == "reference":
+            from lava_torch.kernels.sequence.gradient import reference
+
+            parts = reference.gradients(ctx.unrolled, values, ctx.steps, gradients, wanted)
+        else:
+            parts = _backward(ctx, values, trajectories, gradients, wanted)
+        for i, part in zip(wanted, parts, strict=True):
+            found[3 + i] = part
+        return tuple(found)
+
+
+def _forward(
+    unrolled: Unrolled, values: Sequence[Tensor], steps: int, backend: str | None
+) -> tuple[Tensor, ...]:
+    batch, size = _shape(unrolled, values)
+    device = values[0].device
+    held = [
+        v.clone() if lies == FULL else v for v, lies in zip(values, unrolled.layouts, strict=True)
+    ]
+    results: list[Tensor | State] = []
+    written = []
+    kinds = unrolled.equation.trace(unrolled.dtype).output_kinds
+    for kind, argument in zip(kinds, unrolled.states, strict=True):
+        dtype = torch.bool if kind == CONDITION else unrolled.dtype
+        written.append(torch.empty((steps, batch, size), dtype=dtype, device=device))
+        if argument is None:
+            results.append(written[-1])
+        elif argument < 0:
+            last = torch.empty((batch, size), dtype=dtype, device=device)
+            results.append(State(last, None, written[-1]))
+        else:
+            results.append(State(held[argument], _read(unrolled, argument), written[-1]))
+    sources = [[Source(v, lies)] for v, lies in zip(held, unrolled.layouts, strict=True)]
+    run_sequence(unrolled.equation, unrolled.dtype, sources, results, steps, backend)
+    return tuple(written)
+
+
+def _read(unrolled: Unrolled, argument: int) -> int | None:
+    """None where the equation takes an argument that no result depends on."""
+    return argument if argument in unrolled.equation.trace(unrolled.dtype).used else None
+
+
+def _backward(
+    ctx: Any,
+    values: Sequence[Tensor],
+    trajectories: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    wanted: Sequence[int],
+) -> list[Tensor]:
+    unrolled, steps = ctx.unrolled, ctx.steps
+    batch, size = _shape(unrolled, values)
+    op = _op(unrolled, tuple(g is not None for g in gradients), tuple(wanted))
+    states = [j for j, i in enumerate(unrolled.states) if i is not None]
+    tensors = {f"p{i}": value for i, value in enumerate(values)}
+    tensors |= {f"r{j}": r for j, r in zip(states, trajectories, strict=True)}
+    tensors |= {f"g{j}": g.contiguous() for j, g in enumerate(gradients) if g is not None}
+    for i in wanted:
+        new = values[0].new_empty if unrolled.layouts[i] == SEQUENCE else values[0].new_zeros
+        shape = (steps, batch, size) if unrolled.layouts[i] == SEQUENCE else (batch, size)
+        tensors[f"d{i}"] = new(shape, dtype=unrolled.dtype)
+    if steps and batch * size:
+        name = ctx.backend or backend_of(unrolled.equation, values[0].device)
+        module = import_module(f"{__name__}.{name}")
+        module.run(op, [tensors[name] for name in op.layouts], steps, batch, size)
+    return [_summed(tensors[f"d{i}"], unrolled.layouts[i]) for i in wanted]
+
+
+@lru_cache(maxsize=4096)
+def _op(unrolled: Unrolled, given: tuple[bool, ...], wanted: tuple[int, ...]) -> GradientOp:
+    """One object for all calls alike, whose graph is made once."""
+    return GradientOp(unrolled, given, wanted)
+
+
+def _summed(gradient: Tensor, layout: str) -> Tensor:
+    if layout == SCALAR:
+        return gradient.sum().reshape(1)
+    return gradient.sum(0) if layout == ROW else gradient
+
+
+def _shape(unrolled: Unrolled, values: Sequence[Tensor]) -> tuple[int, int]:
+    pairs = zip(values, unrolled.layouts, strict=True)
+    batch, size = next(v.shape[-2:] for v, lies in pairs if lies in (SEQUENCE, FULL))
+    return batch, size
+
+
+__all__ = ["GradientOp", "Unrolled", "unroll"]
