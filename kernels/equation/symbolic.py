@@ -43,19 +43,24 @@ def _straight(value: Symbol, smooth: Callable[[], Symbol]) -> Symbol:
 
 
 def minimum(a: object, b: object) -> Symbol:
-    tracer = _tracer(a, b)
-    return tracer.record("minimum", NUMBER, *tracer.numeric(a, b))
+    return _extreme("minimum", a, b)
 
 
 def maximum(a: object, b: object) -> Symbol:
+    return _extreme("maximum", a, b)
+
+
+def _extreme(op: str, a: object, b: object) -> Symbol:
+    """A constant comes second: only of the first is it asked whether it is NaN."""
     tracer = _tracer(a, b)
-    return tracer.record("maximum", NUMBER, *tracer.numeric(a, b))
+    first, second = tracer.numeric(a, b)
+    if tracer.nodes[first.index].op == "constant":
+        first, second = second, first
+    return tracer.record(op, NUMBER, first, second)
 
 
 def clip(x: object, low: object, high: object) -> Symbol:
-    tracer = _tracer(x, low, high)
-    above = tracer.record("maximum", NUMBER, *tracer.numeric(x, low))
-    return tracer.record("minimum", NUMBER, *tracer.numeric(above, high))
+    return minimum(maximum(_tracer(x, low, high).lift(x), low), high)
 
 
 def absolute(x: Symbol) -> Symbol:

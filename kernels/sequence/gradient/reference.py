@@ -40,6 +40,8 @@ def gradients(
 ) -> list[Tensor]:
     """The gradients of the arguments `wanted`, from those of the results; with a graph of their own
     where autograd is on."""
+    if not steps:
+        return [torch.zeros_like(values[i]) for i in wanted]
     create = torch.is_grad_enabled()
     with torch.enable_grad():
         pairs = zip(values, unrolled.layouts, strict=True)
