@@ -1,0 +1,302 @@
+"""Unrolls layer by layer: they give what unrolls step by step give, and the same gradients."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from torch import Tensor
+
+import lava_torch as lt
+from lava_torch.compiler import unroll_layers
+from lava_torch.compiler.network import Network
+from lava_torch.proc.lif.models import LIFModelFloat
+
+RNG = np.random.default_rng(5)
+STEPS, BATCH = 9, 3
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RNG.normal(0.1, 0.5, shape)
+
+
+def lif(n: int | tuple, name: str, **more) -> lt.LIF:
+    shape = n if isinstance(n, tuple) else (n,)
+    return lt.LIF(shape=shape, **(dict(du=0.4, dv=0.2, vth=0.7) | more), name=name)
+
+
+def source(n: int) -> lt.io.source.RingBuffer:
+    return lt.io.source.RingBuffer(data=RNG.random((n, 7)) < 0.4, name="source")
+
+
+def chain() -> lt.LIF:
+    first, second = source(6), lt.Dense(weights=weights(5, 6), name="dense")
+    hidden, last = lif(5, "hidden", bias_mant=0.1), lt.Dense(weights=weights(4, 5), name="last")
+    output, sink = lif(4, "output"), lt.io.sink.RingBuffer(shape=(4,), buffer=3, name="sink")
+    first.s_out.connect(second.s_in)
+    second.a_out.connect(hidden.a_in)
+    hidden.s_out.connect(last.s_in)
+    last.a_out.connect(output.a_in)
+    output.s_out.connect(sink.a_in)
+    return output
+
+
+def several() -> lt.LIF:
+    """Two connections meet, one passes a layer by, and one is wired through a virtual port."""
+    first, around = source(6), lt.Dense(weights=weights(4, 6), name="around")
+    into, hidden = lt.Dense(weights=weights(4, 6), name="into"), lif((2, 2), "hidden")
+    on, output = lt.Sparse(weights=sparse.csr_matrix(weights(4, 4)), name="on"), lif(4, "output")
+    first.s_out.connect([into.s_in, around.s_in])
+    into.a_out.reshape((2, 2)).connect(hidden.a_in)
+    hidden.s_out.transpose((1, 0)).flatten().connect(on.s_in)
+    on.a_out.connect(output.a_in)
+    around.a_out.connect(output.a_in)
+    return output
+
+
+def joined() -> lt.TernaryLIF:
+    left, right = source(2), source(3)
+    both = lt.Dense(weights=weights(4, 5), name="both")
+    neurons = lt.TernaryLIF(shape=(4,), du=0.5, dv=0.1, vth_hi=0.6, vth_lo=-0.4, name="neurons")
+    graded = lt.Dense(weights=weights(2, 4), num_message_bits=8, name="graded")
+    left.s_out.concat_with([right.s_out], axis=0).connect(both.s_in)
+    both.a_out.connect(neurons.a_in)
+    neurons.s_out.connect(graded.s_in)
+    return neurons
+
+
+def convolution() -> lt.LIF:
+    image = lt.io.source.RingBuffer(data=RNG.random((6, 6, 2, 7)) < 0.5, name="source")
+    conv = lt.Conv(weight=weights(3, 3, 3, 2) / 4, input_shape=(6, 6, 2), padding=1, name="conv")
+    hidden = lif((6, 6, 3), "hidden", bias_mant=0.1)
+    dense, output = (
+        lt.Dense(weights=weights(2, 108) / 20, name="dense"),
+        lif(2, "output", bias_mant=0.1),
+    )
+    image.s_out.connect(conv.s_in)
+    conv.a_out.connect(hidden.a_in)
+    hidden.s_out.flatten().connect(dense.s_in)
+    dense.a_out.connect(output.a_in)
+    return output
+
+
+def adaptive() -> lt.ATRLIF:
+    first, dense = source(6), lt.Dense(weights=weights(5, 6), name="dense")
+    neurons = lt.ATRLIF(shape=(5,), delta_i=0.4, delta_v=0.3, name="neurons")
+    first.s_out.connect(dense.s_in)
+    dense.a_out.connect(neurons.a_in)
+    return neurons
+
+
+NETWORKS = {f.__name__: f for f in (chain, several, joined, convolution, adaptive)}
+TRAINABLE = ["*.weights", "*.du", "*.dv", "*.vth", "*.bias_mant"]
+
+
+def compiled(make, stepper: str, **options) -> Network:
+    global RNG
+    RNG = np.random.default_rng(5)
+    found = make()
+    options = {"trainable": True, "dtype": "float64"} | options
+    network = lt.compile(found, lt.Loihi2SimCfg(stepper=stepper, **options))
+    assert (unroll_layers.obstacle(network, []) is None) == (stepper == "auto")
+    return network
+
+
+def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, want in wanted.items():
+        assert found[name].shape == want.shape and found[name].dtype == want.dtype, name
+        torch.testing.assert_close(found[name], want, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def trained(network: Network, inputs: dict[str, Tensor], **options) -> dict[str, Tensor]:
+    """What a call returns, and the gradients of what it depends on."""
+    results = network(inputs, **options)
+    generator = torch.Generator().manual_seed(1)
+    total = torch.zeros((), dtype=torch.float64)
+    for result in results.values():
+        if result.requires_grad:
+            total = total + (result * torch.randn(result.shape, generator=generator)).sum()
+    total.backward()
+    parameters = {f"d {name}": p.grad for name, p in network.named_parameters()}
+    fed = {f"d {name}": x.grad for name, x in inputs.items() if x.requires_grad}
+    known = {name: x for name, x in (parameters | fed).items() if x is not None}
+    return {name: result.detach() for name, result in results.items()} | known
+
+
+@pytest.mark.parametrize("surrogate", ["arctan", "fast_sigmoid", "triangle"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks(name, surrogate):
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(NETWORKS[name], stepper, surrogate=surrogate)
+        found[stepper] = trained(network, {}, steps=STEPS)
+    assert_same(found["auto"], found["eager"])
+    assert any(x.abs().max() > 0 for key, x in found["auto"].items() if key.startswith("d "))
+
+
+@pytest.mark.parametrize("shape", [(), (BATCH,)], ids=["one", "batch"])
+def test_what_is_fed_takes_the_place_of_a_source_or_is_added(shape):
+    def inputs() -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(3)
+        spikes = (torch.rand(STEPS, *shape, 6, generator=generator) < 0.3).double()
+        current = torch.rand(STEPS + 2, *shape, 5, generator=generator, dtype=torch.float64)
+        return {"source": spikes.requires_grad_(), "hidden.a_in": current.requires_grad_()}
+
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper, trainable=TRAINABLE[:1])
+        found[stepper] = trained(network, inputs())
+    assert_same(found["auto"], found["eager"])
+    assert found["auto"]["sink"].shape == (STEPS, *shape, 4)
+    assert found["auto"]["d hidden.a_in"].abs().max() > 0
+
+
+@pytest.mark.parametrize("batch", [None, BATCH])
+def test_everything_that_can_be_recorded(batch):
+    record = [
+        "source.s_out", "source.data", "dense.a_out", "dense.a_buff", "dense.weights", "hidden.u",
+        "hidden.v", "hidden.vth", "hidden.s_out", "sink.data",
+    ]  # fmt: skip
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper, batch_size=batch, trainable=TRAINABLE[:1])
+        found[stepper] = trained(network, {}, steps=STEPS, record=record)
+    assert_same(found["auto"], found["eager"])
+
+
+def test_parameters_of_neurons_learn_too():
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper, trainable=TRAINABLE, batch_size=2)
+        found[stepper] = trained(network, {}, steps=STEPS)
+    assert_same(found["auto"], found["eager"])
+    assert {"d hidden.du", "d hidden.vth", "d output.dv"} <= found["auto"].keys()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_few_steps(steps):
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper)
+        network(steps=3)
+        found[stepper] = {k: v.detach() for k, v in network(steps=steps, record="hidden.v").items()}
+    assert_same(found["auto"], found["eager"])
+
+
+def test_it_starts_where_a_run_has_stopped():
+    found = {}
+    for stepper in ("auto", "eager"):
+        neurons = NETWORKS["chain"]
+        network = compiled(neurons, stepper)
+        for _ in range(4):
+            network.step()
+        before = copy.deepcopy(network.state_dict())
+        found[stepper] = trained(network, {}, steps=STEPS, record=["hidden.v", "source.s_out"])
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, before[name]), name
+    assert_same(found["auto"], found["eager"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_without_gradients_long_runs_go_in_chunks(dtype, monkeypatch):
+    network = compiled(chain, "auto", dtype=dtype)
+    whole = {k: v.detach() for k, v in network(steps=40, record="hidden.v").items()}
+    monkeypatch.setattr(unroll_layers, "BYTES", 3000)
+    lengths = []
+    run_chunk = unroll_layers._run_chunk
+    monkeypatch.setattr(
+        unroll_layers, "_run_chunk",
+        lambda chunk, *rest: lengths.append(chunk.steps) or run_chunk(chunk, *rest),
+    )  # fmt: skip
+    with torch.no_grad():
+        assert_same(network(steps=40, record="hidden.v"), whole)
+    assert len(lengths) == 3 and sum(lengths) == 40
+    lengths.clear()
+    network(steps=40)
+    assert lengths == [40], "a gradient needs all steps at once"
+
+
+def test_quantized_networks_agree_bit_by_bit():
+    """In training and deployed: whole numbers have one sum, in whatever order."""
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(several, stepper, dtype="float32")
+        quantized = lt.quantize(network)
+        found[stepper] = trained(quantized, {}, steps=STEPS)
+        fixed = lt.deploy(quantized, fixed_point=True).compile(stepper=stepper)
+        assert torch.equal(fixed(steps=STEPS)["output"], found[stepper]["output"].int())
+    for name, want in found["eager"].items():
+        got = found["auto"][name]
+        if name.startswith("d "):
+            torch.testing.assert_close(got, want)
+        else:
+            assert torch.equal(got, want), name
+
+
+class OnTensors(lt.surrogate.Surrogate):
+    def primal(self, x):
+        return torch.sigmoid(x)
+
+    def gradient(self, x):
+        return torch.sigmoid(x) * torch.sigmoid(-x)
+
+
+def recurrent() -> lt.LIF:
+    neurons = chain()
+    back = lt.Dense(weights=weights(4, 4), name="back")
+    neurons.s_out.connect(back.s_in)
+    back.a_out.connect(neurons.a_in)
+    return neurons
+
+
+def test_what_can_only_step_says_why_and_steps():
+    def why(make, *keys, **options) -> str | None:
+        network = lt.compile(make(), lt.Loihi2SimCfg(trainable=True, **options))
+        assert network(steps=3)
+        return unroll_layers.obstacle(network, keys)
+
+    assert why(chain) is None
+    assert why(chain, stepper="eager") == "stepper='eager'"
+    assert "OnTensors cannot be compiled" in why(chain, surrogate=OnTensors())
+    assert why(recurrent) == "Processes ['output', 'back'] can only step"
+
+
+class DoubledModel(LIFModelFloat):
+    def step(self, **inputs):
+        return super().step(a_in=2 * inputs["a_in"])
+
+
+def test_a_model_that_changes_its_step_is_stepped():
+    neurons = lt.LIF(shape=(3,), vth=1.0, name="neurons")
+    network = lt.compile(neurons, lt.Loihi2SimCfg(exception_proc_model_map={lt.LIF: DoubledModel}))
+    assert "can only step" in unroll_layers.obstacle(network, [])
+    assert network({"neurons": torch.full((2, 3), 0.6)})["neurons"].sum() == 6
+
+
+def test_what_is_returned_may_be_written_to():
+    network = compiled(chain, "auto")
+    x = torch.ones(STEPS, 6, dtype=torch.float64)
+    results = network({"source": x}, record=["source.s_out", "hidden.s_out"])
+    loss = results["sink"].sum()
+    for result in results.values():
+        result.detach().mul_(3)
+    assert x.max() == 1
+    loss.backward()
+
+
+def test_errors_say_which_process(monkeypatch):
+    network = compiled(chain, "auto")
+
+    def broken(s_in, weights):
+        raise RuntimeError("no product today")
+
+    monkeypatch.setattr(network.last, "linear", broken)
+    with pytest.raises(RuntimeError, match="no product") as raised:
+        network(steps=2)
+    assert any("Process 'last'" in note for note in raised.value.__notes__)
+    monkeypatch.undo()
+    assert network(steps=2)
