@@ -32,14 +32,18 @@ class Part:
     layered: bool
 
 
-def divide(network: Network) -> list[Part]:
+def divide(network: Network, gradients: bool = False) -> list[Part]:
     """The parts of a network, each behind those that it receives from.
 
     A cycle is one part, whether a connection in it buffers or not. What reads a Var steps together
-    with the Process that holds it, unless both are layers.
+    with the Process that holds it, unless both are layers. With `gradients` a layer has to pass
+    those on.
     """
-    nodes = network.graph.nodes
-    able = frozenset(name for name in nodes if _can_be_a_layer(network, name))
+    able = frozenset(
+        name
+        for name, model in network.models.items()
+        if _can_be_a_layer(network, name) and not (gradients and model.unroll_obstacle())
+    )
     if network._parts is None or network._parts[0] != able:
         network._parts = able, _divide(network, able)
     return network._parts[1]

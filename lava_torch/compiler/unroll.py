@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lava_torch.compiler import unroll_layers
 from lava_torch.compiler.errors import CompileError
+from lava_torch.compiler.parts import Part
 from lava_torch.model.torch_model import TorchProcessModel
 
 if TYPE_CHECKING:
@@ -53,10 +54,11 @@ class Unroll:
             self._expand_state()
             if self.steps == 0:
                 return {name: self._no_rows(key) for name, key in self.outputs.items()}
-            if unroll_layers.obstacle(network, self.outputs.values()) is None:
-                results = self._in_layers(inputs)
-            else:
+            parts = unroll_layers.plan(network, self.outputs.values())
+            if isinstance(parts, str):
                 results = self._step_by_step(inputs)
+            else:
+                results = self._in_layers(parts, inputs)
         finally:
             for model, buffers in kept:
                 model._buffers.update(buffers)
@@ -65,9 +67,10 @@ class Unroll:
         _check_unchanged(versions)
         return results
 
-    def _in_layers(self, inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
+    def _in_layers(self, parts: Sequence[Part], inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
+        keys = self.outputs.values()
         try:
-            found = unroll_layers.unroll(self.network, inputs, self.steps, self.outputs.values())
+            found = unroll_layers.unroll(self.network, parts, inputs, self.steps, keys)
         except Exception as error:
             if self.network.position is not None:
                 error.add_note(f"In Process '{self.network.position[0]}', in the unroll.")

@@ -6,7 +6,7 @@ sums; a layer is one product, or one pass of a kernel, where steps are T times a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lava_torch.compiler.chunk import Chunk, ModelLayer
-from lava_torch.compiler.parts import divide
+from lava_torch.compiler.parts import Part, divide
 from lava_torch.compiler.wiring import Key
 from lava_torch.model.layers import flat_sequence
 
@@ -48,9 +48,9 @@ class _UnrolledLayer(ModelLayer):
         super().send(port, self.fed.get((self.name, port), sequence))
 
 
-def obstacle(network: Network, keys: Iterable[Key]) -> str | None:
-    """Why an unroll that is to give `keys`, ports and Vars, has to go step by step, in words; None
-    if it can go layer by layer."""
+def plan(network: Network, keys: Iterable[Key]) -> list[Part] | str:
+    """The parts that an unroll which is to give `keys`, ports and Vars, goes through; or why it has
+    to go step by step, in words."""
     stepper = network.graph.run_cfg.stepper
     if stepper not in ("auto", "layers"):
         return f"stepper='{stepper}'"
@@ -58,34 +58,52 @@ def obstacle(network: Network, keys: Iterable[Key]) -> str | None:
         return "a transform of torch looks at each operation"
     if network.device.type not in ("cpu", "cuda"):
         return f"there are no kernels for {network.device}"
-    for name, model in network.models.items():
-        if model.observer:
-            continue
-        if network.graph.nodes[name].reads or model.compute_dtype not in DTYPES:
-            return f"Process '{name}' reads Vars, or computes in {model.compute_dtype}"
-        reason = model.unroll_obstacle()
-        if reason is not None:
-            return f"Process '{name}': {reason}"
-        if any(buffer.requires_grad for buffer in model.buffers(recurse=False)):
-            return f"the gradient of state of Process '{name}' is wanted"
-    for part in divide(network):
-        if not part.layered and not all(network.models[name].observer for name in part.nodes):
-            return f"Processes {list(part.nodes)} can only step"
-    hidden = [key for key in keys if not _seen(network, key)]
-    return f"no layer gives Var '{'.'.join(hidden[0])}'" if hidden else None
+    reasons = (_model_obstacle(network, name) for name in network.models)
+    reason = next((reason for reason in reasons if reason), None)
+    if reason is not None:
+        return reason
+    parts = divide(network, gradients=True)
+    layered = {part.nodes[0] for part in parts if part.layered}
+    if not any(network.models[name].computes for name in layered):
+        return "no Process of it can do all steps at once"
+    hidden = [key for key in keys if key[0] in layered and not _seen(network, key)]
+    return f"no layer gives Var '{'.'.join(hidden[0])}'" if hidden else parts
+
+
+def _model_obstacle(network: Network, name: str) -> str | None:
+    model = network.models[name]
+    if model.observer:
+        return None
+    if network.graph.nodes[name].reads:
+        return f"Process '{name}' reads Vars"
+    if model.compute_dtype not in DTYPES:
+        return f"Process '{name}' computes in {model.compute_dtype}"
+    if any(callable(getattr(model, phase, None)) for phase in ("learn", "manage")):
+        return f"Process '{name}' does more in a step than to spike"
+    if any(buffer.requires_grad for buffer in model.buffers(recurse=False)):
+        return f"the gradient of state of Process '{name}' is wanted"
+    return None
 
 
 def _seen(network: Network, key: Key) -> bool:
-    """Whether a port or Var is among what layers give, or does not change."""
-    node, name = key
+    """Whether a port or Var is among what a layer gives, or does not change."""
+    return not _changes(network, *key) or key[1] in network.models[key[0]].traceable
+
+
+def _changes(network: Network, node: str, name: str) -> bool:
+    """Whether a name is that of a Var which steps may change."""
     model = network.models[node]
-    ports = {*model.binding.in_shapes, *model.binding.out_shapes}
-    still = model.recorder or model.observer or model.is_shared(name) or name in model.kept
-    return name in ports or still or name in model.traceable
+    if name not in model.var_names() or model.recorder or model.observer:
+        return False
+    return not (model.is_shared(name) or name in model.kept)
 
 
 def unroll(
-    network: Network, fed: Mapping[Key, Tensor], steps: int, keys: Iterable[Key]
+    network: Network,
+    parts: Sequence[Part],
+    fed: Mapping[Key, Tensor],
+    steps: int,
+    keys: Iterable[Key],
 ) -> dict[Key, Tensor]:
     """What ports and Vars are over `steps` steps, (steps, [batch,] *shape) each. `fed` holds
     tensors of the same shapes, perhaps longer; state is left as it is after the last step, or where
@@ -103,7 +121,9 @@ def unroll(
         count = min(length, steps - start)
         now = {key: x[start : start + count] for key, x in sequences.items()}
         chunk = Chunk(network, first + start, count)
-        found.append(_run_chunk(chunk, now, wanted, differentiable))
+        found.append(_run_chunk(chunk, parts, now, wanted, differentiable))
+    if len(found) == 1:
+        return found[0]
     return {key: torch.cat([part[key] for part in found]) for key in wanted}
 
 
@@ -121,12 +141,19 @@ def _length(network: Network, batch: int) -> int:
 
 
 def _run_chunk(
-    chunk: Chunk, fed: Mapping[Key, Tensor], wanted: list[Key], differentiable: bool
+    chunk: Chunk,
+    parts: Sequence[Part],
+    fed: Mapping[Key, Tensor],
+    wanted: list[Key],
+    differentiable: bool,
 ) -> dict[Key, Tensor]:
     network = chunk.network
     links = {wire.node: wire.inputs for wire in network._wires}
     received: dict[Key, Tensor] = {}
-    for part in divide(network):
+    for part in parts:
+        if not part.layered:
+            received |= _step_part(chunk, part, fed, wanted)
+            continue
         name = part.nodes[0]
         model = network.models[name]
         if model.observer:
@@ -146,16 +173,76 @@ def _run_chunk(
     return {key: _result(chunk, key, received) for key in wanted}
 
 
+def _step_part(
+    chunk: Chunk, part: Part, fed: Mapping[Key, Tensor], wanted: list[Key]
+) -> dict[Key, Tensor]:
+    """Processes of a cycle, or that can only step, through all steps of a chunk; what recorders
+    among them receive is returned."""
+    network, clock = chunk.network, chunk.network.clock
+    wires = [wire for wire in network._wires if wire.node in part.nodes]
+    sources = {key for wire in wires for _, _, links in wire.inputs for key, _ in links}
+    arriving = {
+        key: _shaped(chunk, key, chunk.sequences[key]) for key in sources & chunk.sequences.keys()
+    }
+    own = {key: _shaped(chunk, key, x) for key, x in fed.items() if key[0] in part.nodes}
+    kept = [key for key in wanted if key[0] in part.nodes and _changes(network, *key)]
+    rows: dict[Key, list[Tensor]] = {}
+    clock.time_step = torch.full_like(clock.time_step, chunk.first - 1)
+    for t in range(chunk.steps):
+        clock.tick()
+        messages = {key: x[t] for key, x in arriving.items()}
+        now = {key: x[t] for key, x in own.items()}
+        for wire in wires:
+            network._place[0] = (wire.node, "spiking")
+            network._spike(wire, network._modules[wire.node], now, messages, observe=False)
+        sent = {key: x for key, x in messages.items() if key not in arriving}
+        sent |= {(node, var): getattr(network.models[node], var) for node, var in kept}
+        for key, x in sent.items():
+            rows.setdefault(key, []).append(x)
+    received = {}
+    for key, row in rows.items():
+        whole = torch.stack(torch.broadcast_tensors(*row))
+        flat = flat_sequence(whole, chunk.steps, whole.numel() // _size(chunk, key) // chunk.steps)
+        model = network.models[key[0]]
+        if key in kept:
+            chunk.trajectories[key] = flat
+        elif key[1] in model.binding.out_shapes:
+            chunk.sequences[key] = flat
+        else:
+            received[key] = flat
+    return received
+
+
+def _shape(chunk: Chunk, key: Key) -> torch.Size:
+    """Of a port or Var, without the batch."""
+    node, name = key
+    model = chunk.network.models[node]
+    ports = {**model.binding.in_shapes, **model.binding.out_shapes}
+    if name in ports:
+        return torch.Size(ports[name])
+    shape = getattr(model, name).shape
+    batched = chunk.network.clock.batch_size is not None and not model.is_shared(name)
+    return shape[1:] if batched else shape
+
+
+def _size(chunk: Chunk, key: Key) -> int:
+    return max(prod(_shape(chunk, key)), 1)
+
+
+def _shaped(chunk: Chunk, key: Key, sequence: Tensor) -> Tensor:
+    """A sequence as steps see it: (steps, [batch,] *shape)."""
+    batch = () if chunk.network.clock.batch_size is None else (chunk.batch,)
+    whole = sequence.expand(len(sequence), chunk.batch, sequence.shape[2])
+    return whole.reshape(len(sequence), *batch, *_shape(chunk, key))
+
+
 def _result(chunk: Chunk, key: Key, received: Mapping[Key, Tensor]) -> Tensor:
     """A port or Var over the steps of a chunk, in memory of its own."""
     node, name = key
     model = chunk.network.models[node]
-    ports = {**model.binding.in_shapes, **model.binding.out_shapes}
-    lead = () if chunk.network.clock.batch_size is None else (chunk.batch,)
     found = received.get(key, chunk.sequences.get(key, chunk.trajectories.get(key)))
     if found is not None:
-        shape = ports[name] if name in ports else getattr(model, name).shape[len(lead) :]
-        whole = found.expand(chunk.steps, chunk.batch, found.shape[2])
-        return whole.reshape(chunk.steps, *lead, *shape).clone()
+        return _shaped(chunk, key, found).clone()
+    ports = {**model.binding.in_shapes, **model.binding.out_shapes}
     still = model.zeros(ports[name]) if name in ports else getattr(model, name)
     return still.expand(chunk.steps, *still.shape).clone()

@@ -38,6 +38,7 @@ class ConnectionModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
+    computes = True
     #: The Var that holds what is sent next.
     buffer: ClassVar[str] = "a_buff"
     #: The share of active inputs above which `linear`, which multiplies by every weight, is faster

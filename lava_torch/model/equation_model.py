@@ -35,6 +35,7 @@ class EquationModel(TorchProcessModel):
 
     equation: ClassVar[Equation]
     returns: ClassVar[tuple[str, ...]]
+    computes = True
 
     def is_shared(self, name: str) -> bool:
         return name not in self.returns

@@ -97,6 +97,7 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     last_axis_outermost : Vars that lie in memory with their last axis outermost: the weights of one
         presynaptic neuron, or the data of one time step, side by side. Their shape is as ever.
     traceable : Vars that change, whose values after each step a `layer` gives.
+    computes : whether a `layer` saves time; sources and sinks only hand on what there is.
     recorder : whether the model only records what it receives; an unroll returns that instead.
     observer : whether it watches the network from outside; an unroll leaves it out.
     chunk_limit : the most steps between two calls of `drain()`; None: any number.
@@ -109,6 +110,7 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     kept: ClassVar[tuple[str, ...]] = ()
     last_axis_outermost: ClassVar[tuple[str, ...]] = ()
     traceable: ClassVar[tuple[str, ...]] = ()
+    computes: ClassVar[bool] = False
     recorder: ClassVar[bool] = False
     observer: ClassVar[bool] = False
     chunk_limit: int | None = None

@@ -13,6 +13,7 @@ from torch import Tensor
 import lava_torch as lt
 from lava_torch.compiler import unroll_layers
 from lava_torch.compiler.network import Network
+from lava_torch.core import implements, requires, tag
 from lava_torch.proc.lif.models import LIFModelFloat
 
 RNG = np.random.default_rng(5)
@@ -91,7 +92,52 @@ def adaptive() -> lt.ATRLIF:
     return neurons
 
 
-NETWORKS = {f.__name__: f for f in (chain, several, joined, convolution, adaptive)}
+def recurrent() -> lt.LIF:
+    neurons = chain()
+    back = lt.Dense(weights=weights(4, 4), name="back")
+    neurons.s_out.connect(back.s_in)
+    back.a_out.connect(neurons.a_in)
+    return neurons
+
+
+class Leak(lt.AbstractProcess):
+    def __init__(self, *, shape, name=None):
+        super().__init__(shape=shape, name=name)
+        self.a_in, self.s_out = lt.InPort(shape), lt.OutPort(shape)
+        self.level, self.keep = lt.Var(shape, 0.1), lt.Var((1,), 0.8)
+
+
+@implements(proc=Leak, protocol=lt.LoihiProtocol)
+@requires(lt.CPU)
+@tag("floating_pt")
+class LeakModel(lt.TorchProcessModel):
+    """A user's, which can only step."""
+
+    shared = trainable = ("keep",)
+
+    def step(self, a_in: Tensor) -> Tensor:
+        self.level = torch.tanh(self.level * self.keep + a_in) * self.time_step / 10
+        return self.level
+
+
+def unknown() -> lt.LIF:
+    first, dense, leak = (
+        source(6),
+        lt.Dense(weights=weights(5, 6), name="dense"),
+        Leak(shape=(5,), name="leak"),
+    )
+    graded = lt.Dense(weights=weights(4, 5), num_message_bits=8, name="graded")
+    first.s_out.connect(dense.s_in)
+    dense.a_out.connect(leak.a_in)
+    leak.s_out.connect(graded.s_in)
+    output = lif(4, "output")
+    graded.a_out.connect(output.a_in)
+    return output
+
+
+NETWORKS = {
+    f.__name__: f for f in (chain, several, joined, convolution, adaptive, recurrent, unknown)
+}
 TRAINABLE = ["*.weights", "*.du", "*.dv", "*.vth", "*.bias_mant"]
 
 
@@ -101,7 +147,7 @@ def compiled(make, stepper: str, **options) -> Network:
     found = make()
     options = {"trainable": True, "dtype": "float64"} | options
     network = lt.compile(found, lt.Loihi2SimCfg(stepper=stepper, **options))
-    assert (unroll_layers.obstacle(network, []) is None) == (stepper == "auto")
+    assert isinstance(unroll_layers.plan(network, []), str) == (stepper != "auto")
     return network
 
 
@@ -139,31 +185,36 @@ def test_networks(name, surrogate):
 
 
 @pytest.mark.parametrize("shape", [(), (BATCH,)], ids=["one", "batch"])
-def test_what_is_fed_takes_the_place_of_a_source_or_is_added(shape):
+@pytest.mark.parametrize("make", [chain, recurrent])
+def test_what_is_fed_takes_the_place_of_a_source_or_is_added(make, shape):
     def inputs() -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(3)
         spikes = (torch.rand(STEPS, *shape, 6, generator=generator) < 0.3).double()
         current = torch.rand(STEPS + 2, *shape, 5, generator=generator, dtype=torch.float64)
-        return {"source": spikes.requires_grad_(), "hidden.a_in": current.requires_grad_()}
+        fed = {"source": spikes.requires_grad_(), "hidden.a_in": current.requires_grad_()}
+        more = torch.rand(STEPS, *shape, 4, generator=generator, dtype=torch.float64)
+        return fed | {"output.a_in": more.requires_grad_()}
 
     found = {}
     for stepper in ("auto", "eager"):
-        network = compiled(chain, stepper, trainable=TRAINABLE[:1])
+        network = compiled(make, stepper, trainable=TRAINABLE[:1])
         found[stepper] = trained(network, inputs())
     assert_same(found["auto"], found["eager"])
     assert found["auto"]["sink"].shape == (STEPS, *shape, 4)
     assert found["auto"]["d hidden.a_in"].abs().max() > 0
 
 
+@pytest.mark.parametrize("make", [chain, recurrent])
 @pytest.mark.parametrize("batch", [None, BATCH])
-def test_everything_that_can_be_recorded(batch):
+def test_everything_that_can_be_recorded(batch, make):
     record = [
         "source.s_out", "source.data", "dense.a_out", "dense.a_buff", "dense.weights", "hidden.u",
         "hidden.v", "hidden.vth", "hidden.s_out", "sink.data",
     ]  # fmt: skip
+    record += ["output.v", "back.a_buff"] if make is recurrent else []
     found = {}
     for stepper in ("auto", "eager"):
-        network = compiled(chain, stepper, batch_size=batch, trainable=TRAINABLE[:1])
+        network = compiled(make, stepper, batch_size=batch, trainable=TRAINABLE[:1])
         found[stepper] = trained(network, {}, steps=STEPS, record=record)
     assert_same(found["auto"], found["eager"])
 
@@ -245,24 +296,34 @@ class OnTensors(lt.surrogate.Surrogate):
         return torch.sigmoid(x) * torch.sigmoid(-x)
 
 
-def recurrent() -> lt.LIF:
-    neurons = chain()
-    back = lt.Dense(weights=weights(4, 4), name="back")
-    neurons.s_out.connect(back.s_in)
-    back.a_out.connect(neurons.a_in)
-    return neurons
-
-
 def test_what_can_only_step_says_why_and_steps():
     def why(make, *keys, **options) -> str | None:
         network = lt.compile(make(), lt.Loihi2SimCfg(trainable=True, **options))
         assert network(steps=3)
-        return unroll_layers.obstacle(network, keys)
+        found = unroll_layers.plan(network, keys)
+        return found if isinstance(found, str) else None
+
+    def alone() -> Leak:
+        return Leak(shape=(3,))
 
     assert why(chain) is None
     assert why(chain, stepper="eager") == "stepper='eager'"
-    assert "OnTensors cannot be compiled" in why(chain, surrogate=OnTensors())
-    assert why(recurrent) == "Processes ['output', 'back'] can only step"
+    assert why(alone) == "no Process of it can do all steps at once"
+
+
+def test_neurons_whose_surrogate_cannot_be_compiled_step_between_layers():
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper, surrogate=OnTensors())
+        found[stepper] = trained(network, {}, steps=STEPS)
+    assert_same(found["auto"], found["eager"])
+    layered = {
+        surrogate: {part.nodes[0] for part in unroll_layers.plan(network, []) if part.layered}
+        for surrogate in ("arctan", OnTensors())
+        for network in [compiled(chain, "auto", surrogate=surrogate)]
+    }
+    with_it, without = layered.values()
+    assert with_it - without == {"hidden", "output"}
 
 
 class DoubledModel(LIFModelFloat):
@@ -273,7 +334,7 @@ class DoubledModel(LIFModelFloat):
 def test_a_model_that_changes_its_step_is_stepped():
     neurons = lt.LIF(shape=(3,), vth=1.0, name="neurons")
     network = lt.compile(neurons, lt.Loihi2SimCfg(exception_proc_model_map={lt.LIF: DoubledModel}))
-    assert "can only step" in unroll_layers.obstacle(network, [])
+    assert "no Process" in unroll_layers.plan(network, [])
     assert network({"neurons": torch.full((2, 3), 0.6)})["neurons"].sum() == 6
 
 
