@@ -87,6 +87,10 @@ class Network(nn.Module):
         It starts from the Vars as they stand and leaves them as they were, so that each call starts
         from the same state; `reset()` makes that the initial one.
 
+        Processes that need nothing of each other within a step do all steps at once, one Process
+        after another, which in floating point changes the order of sums; cycles are stepped. With
+        `stepper="eager"` in the run config all are.
+
         Parameters
         ----------
         inputs : by Process name, tensors of shape (T, *shape) or (T, B, *shape). They are added to

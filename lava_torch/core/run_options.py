@@ -28,7 +28,9 @@ class RunOptions:
     trainable : whether models make their trainable Vars parameters; or patterns of the Vars that
         become parameters, such as "dense.weights" or "*.vth".
     surrogate : what the gradient of a spike is: None (the default one), or a surrogate.
-    stepper : which stepper runs the network; "auto": the fastest that can.
+    stepper : which stepper runs the network; "auto": the fastest that can. Calls of a compiled
+        network, `network(...)`, go layer by layer where they can under "auto" and "layers", and
+        step by step under others.
     """
 
     device: str = "cpu"

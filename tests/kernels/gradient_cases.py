@@ -119,21 +119,28 @@ def tensors(case: Case, dtype: torch.dtype, steps: int, batch: int, size: int) -
 
 
 def run(
-    case: Case, dtype: torch.dtype, steps: int, batch: int, size: int, backend: str
+    case: Case,
+    dtype: torch.dtype,
+    steps: int,
+    batch: int,
+    size: int,
+    backend: str,
+    device: str = "cpu",
 ) -> tuple[list[Tensor], list[Tensor | None]]:
     """The results, and the gradients of the arguments for some gradients of the results: of every
     second state none is given."""
     values = tensors(case, dtype, steps, batch, size)
-    results = unroll(case.unrolled(dtype), values, steps, backend)
+    moved = [value.to(device) for value in values]
+    results = unroll(case.unrolled(dtype), moved, steps, backend)
     generator = torch.Generator().manual_seed(7)
     total = values[0].sum() * 0
     for j, result in enumerate(results):
         if result.dtype == torch.bool or (j % 2 and case.states[j] is not None):
             continue
         weight = torch.randn(result.shape, generator=generator, dtype=torch.float64)
-        total = total + (result * weight.to(dtype)).sum()
+        total = total + (result.cpu() * weight.to(dtype)).sum()
     total.backward()
-    return [result.detach() for result in results], [value.grad for value in values]
+    return [result.detach().cpu() for result in results], [value.grad for value in values]
 
 
 def label(name: str, dtype: torch.dtype, steps: int, batch: int, size: int) -> str:

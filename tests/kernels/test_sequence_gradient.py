@@ -69,6 +69,13 @@ def test_triton_compiles_ahead_without_spills(key, compiled_gradients):
     assert general, "a run of another length would compile the kernel anew"
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name, dtype, steps, batch, size", EVERY)
+def test_triton_on_a_gpu_agrees_with_autograd(name, dtype, steps, batch, size):
+    expected = run(CASES[name], dtype, steps, batch, size, "reference")
+    assert_agree(run(CASES[name], dtype, steps, batch, size, "gpu", "cuda"), expected)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_cases_have_gradients_to_compare(name):
     _, gradients = run(CASES[name], torch.float64, 9, 1, 130, "reference")
