@@ -40,7 +40,8 @@ PRE = _op("pre", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "t
 #: The same in fixed point. impulses int32 (2, 2): whole parts, and fractions in 256ths, which are
 #: always rounded up. p / 2 is rounded half to even and has 8 bits. OVERWRITE gives x1 up to 255,
 #: ADD_SATURATING limits the sum, modulo 256, to 127; under ADD a sum above 127 overflows, less 127,
-#: and only that counts as a spike to x2 and tx.
+#: and only that counts as a spike to x2 and tx. Both lower in each step what is above 127, of
+#: neurons that do not spike too: 128, which 255 leaves under ADD, is 1 a step later.
 PRE_FIXED = _op(
     "pre_fixed", "spikes count x t tx x0 x1 x2 impulses mode t_epoch graded", "tx x0 x1 x2"
 )

@@ -80,6 +80,14 @@ def _impulse(trace, impulse, r):
     return min(max(trace + impulse[0] + (r < impulse[1]), 0), TRACE_MAX)
 
 
+@njit(**OPTIONS, forceinline=True)
+def _lowered(total, mode):
+    """What is above the largest trace, without what overflows."""
+    if total <= TRACE_MAX:
+        return np.int32(total)
+    return np.int32(total - TRACE_MAX if mode == ADD else TRACE_MAX)
+
+
 @njit(**OPTIONS)
 def pre_fixed(
     spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch, graded, thread, threads
@@ -104,16 +112,17 @@ def pre_fixed(
             first[p] = half
         else:
             total = (first[p] + half) % 256
-            if total > TRACE_MAX:
-                first[p] = total - TRACE_MAX if mode == ADD else TRACE_MAX
-            else:
-                first[p] = total
-                counts = mode == ADD_SATURATING
+            counts = mode == ADD_SATURATING or total > TRACE_MAX
+            # Below 0 until all are settled: it is not lowered again then.
+            first[p] = ~_lowered(total, mode)
         if counts:
             if again:
                 second[p] = _impulse(second[p], impulses[1], 0)
             times[p] = now
             flags[p] = 1
+    if mode >= ADD_SATURATING:
+        for p in range(first.size):
+            first[p] = ~first[p] if first[p] < 0 else _lowered(first[p], mode)
 
 
 @njit(**OPTIONS)

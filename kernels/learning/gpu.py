@@ -11,6 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from lava_torch.kernels.launch import launch, programs
+from lava_torch.kernels.learning import ADD_SATURATING
 from lava_torch.kernels.random import STREAMS
 from lava_torch.kernels.random.gpu import philox
 
@@ -69,6 +70,20 @@ def _impulse(trace, impulses, place, r):
 
 
 @triton.jit
+def _lowered(total, mode):
+    """What is above the largest trace, without what overflows."""
+    return tl.where(total > 127, tl.where(mode == 3, total - 127, 127), total)
+
+
+@triton.jit
+def _settle(x1, mode, size, BLOCK: tl.constexpr):
+    """After the spikes of a step under the modes that add."""
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    trace = tl.load(x1 + i, mask=i < size, other=0)
+    tl.store(x1 + i, tl.where(trace < 0, ~trace, _lowered(trace, mode)), mask=i < size)
+
+
+@triton.jit
 def _pre_fixed(
     spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch,
     GRADED: tl.constexpr, BLOCK: tl.constexpr,
@@ -87,8 +102,8 @@ def _pre_fixed(
         half = (half + (size & 1 & half)) & 255
         total = (trace + half) % 256
         over = total > 127
-        lowered = tl.where(mode == 3, total - 127, 127)
-        summed = tl.where(over, lowered, total)
+        # Below 0 until all are settled: it is not lowered again then.
+        summed = ~_lowered(total, mode)
         regular = tl.where(again, _impulse(trace, impulses, 0, 0), trace)
         new = tl.where(mode == 0, regular, tl.where(mode == 1, half, summed))
         tl.store(x1 + p, new, mask=inside)
@@ -108,6 +123,9 @@ def pre_fixed(
         _pre_fixed, grid, spikes, count, x, t, tx, x0, x1, x2, impulses, mode, t_epoch,
         GRADED=graded, BLOCK=BLOCK,
     )  # fmt: skip
+    if mode >= ADD_SATURATING:
+        size = x1.numel()
+        launch(_settle, (triton.cdiv(size, BLOCK),), x1, mode, size, BLOCK=BLOCK)
 
 
 @triton.jit

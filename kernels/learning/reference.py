@@ -52,11 +52,12 @@ def pre_fixed(
     elif mode == OVERWRITE:
         trace[at] = half.to(trace.dtype)
     else:
-        total = (trace[at] + half) % 256
+        total = trace.long()
+        total[at] = (total[at] + half) % 256
         over = total > TRACE_MAX
         lowered = total - TRACE_MAX if mode == ADD else torch.full_like(total, TRACE_MAX)
-        trace[at] = torch.where(over, lowered, total).to(trace.dtype)
-        at = at[over] if mode == ADD else at
+        trace.copy_(torch.where(over, lowered, total))
+        at = at[over[at]] if mode == ADD else at
     again = at[times[at] > 0]
     x2.view(-1)[again] = _impulse(x2.view(-1)[again], impulses[1], 0)
     _mark(times, x0, at, t, t_epoch)

@@ -38,6 +38,8 @@ class LearningRule(Protocol):
     y3_tau: float
     y3_impulse: float
 
+    def take_graded_spikes(self) -> None: ...
+
 
 class LearningConnectionProcess(AbstractProcess):
     """Base of the connections that learn, from m presynaptic to n postsynaptic neurons.
@@ -79,6 +81,11 @@ class LearningConnectionProcess(AbstractProcess):
                 f"{label} needs a learning_rule; use the connection that does not learn if there "
                 f"is none."
             )
+        if not hasattr(rule, "dw_str"):
+            raise ValueError(
+                f"{label} has the learning_rule {rule!r}; give it a LoihiLearningRule, such as "
+                "Loihi2FLearningRule(dw=...) or STDPLoihi."
+            )
         if len(shape) < 2 or 0 in shape:
             raise ValueError(
                 f"{label} has weights of shape {tuple(shape)}, and no synapse that could learn; "
@@ -98,7 +105,7 @@ class LearningConnectionProcess(AbstractProcess):
     ) -> None:
         """Ports and Vars for synapses of `shape` between neurons of the shapes `pre` and `post`."""
         if kwargs.get("graded_spike_cfg", 0):
-            rule.x1_impulse = 0
+            rule.take_graded_spikes()
         self._learning_rule = rule
         for port in ("s_in_bap", "s_in_y1", "s_in_y2", "s_in_y3"):
             setattr(self, port, InPort(shape=post))

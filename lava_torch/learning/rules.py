@@ -34,7 +34,7 @@ class _Parameter:
 
     def __set__(self, rule: LoihiLearningRule, value: float) -> None:
         changed = {**rule._parameters, self._name: checked_parameter(self._name, value)}
-        _check_traces(rule._texts, rule.plan, changed)
+        rule._check_traces(rule._texts, rule.plan, changed)
         rule._parameters = changed
 
 
@@ -91,7 +91,7 @@ class LoihiLearningRule:
     x1_impulse, x2_impulse, y1_impulse, y2_impulse, y3_impulse : what a spike adds to the trace, in
         the trace's units (in fixed point a trace is a whole number in [0, 127]).
     x1_tau, x2_tau, y1_tau, y2_tau, y3_tau : time constants of the decay, in time steps; 0: the
-        trace is gone after one.
+        trace is gone after one; infinity: it stays.
     t_epoch : time steps of an epoch, 1 to 63.
     rng_seed : of the random rounding in fixed point, a whole number, not negative; None: drawn from
         NumPy's global generator, so that numpy.random.seed fixes it.
@@ -100,8 +100,8 @@ class LoihiLearningRule:
     ------
     RuleError (a ValueError) : a text that is no rule, with the place; different uK; a trace that a
         rule reads whose impulse and tau are both 0.
-    ValueError : no rule; an impulse or a tau that is negative or not finite; t_epoch or rng_seed
-        out of range.
+    ValueError : no rule; an impulse or a tau that is negative or no number, or an infinite
+        impulse; t_epoch or rng_seed out of range.
     TypeError : a rule that is no string.
     """
 
@@ -118,6 +118,8 @@ class LoihiLearningRule:
     y2_tau = _Parameter()
     y3_impulse = _Parameter()
     y3_tau = _Parameter()
+    #: Whether graded spikes make x1.
+    _graded = False
 
     def __init__(
         self,
@@ -166,8 +168,31 @@ class LoihiLearningRule:
                 f"{type(self).__name__} needs a rule: give dw, dd or dt, such as 'x0*y1'."
             )
         plan = Plan.of(texts)
-        _check_traces(texts, plan, parameters)
+        self._check_traces(texts, plan, parameters)
         self._texts, self._parameters, self._plan = texts, parameters, plan
+
+    def _check_traces(
+        self, texts: Mapping[str, str | None], plan: Plan, parameters: Mapping[str, float]
+    ) -> None:
+        """Raises RuleError for a trace that is read and always 0."""
+        for series in plan.series:
+            for trace in sorted(series.active_traces):
+                live = parameters[f"{trace}_impulse"] or parameters[f"{trace}_tau"]
+                if live or (self._graded and trace == "x1"):
+                    continue
+                text = texts[f"d{series.target}"]
+                raise RuleError.at(
+                    series.target,
+                    text,
+                    text.index(trace),
+                    f"the trace {trace} is not configured: {trace}_impulse and {trace}_tau are "
+                    "both 0. Give one of them.",
+                )
+
+    def take_graded_spikes(self) -> None:
+        """Let x1 be what graded spikes make of it: they bring an impulse of their own."""
+        self._graded = True
+        self._adopt(self._texts, {**self._parameters, "x1_impulse": 0})
 
     def __repr__(self) -> str:
         given = {name: text for name, text in self._texts.items() if text is not None}
@@ -300,28 +325,13 @@ class Loihi3FLearningRule(LoihiLearningRule):
 
 
 def checked_parameter(name: str, value: Any) -> float:
-    """An impulse or a tau: a finite number, not negative; ValueError for others."""
+    """An impulse, a finite number that is not negative; or a tau, which may be infinite: no decay.
+    ValueError for others."""
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not 0 <= value < math.inf:
+    endless = name.endswith("_tau") and value == math.inf
+    if not real or not (0 <= value < math.inf or endless):
         raise ValueError(f"{name} must be a number, finite and not negative; got {value!r}.")
     return value
-
-
-def _check_traces(
-    texts: Mapping[str, str | None], plan: Plan, parameters: Mapping[str, float]
-) -> None:
-    """Raises RuleError for a trace that is read and always 0."""
-    for series in plan.series:
-        for trace in sorted(series.active_traces):
-            if not (parameters[f"{trace}_impulse"] or parameters[f"{trace}_tau"]):
-                text = texts[f"d{series.target}"]
-                raise RuleError.at(
-                    series.target,
-                    text,
-                    text.index(trace),
-                    f"the trace {trace} is not configured: {trace}_impulse and {trace}_tau are "
-                    "both 0. Give one of them.",
-                )
 
 
 def _is_whole(value: Any) -> bool:

@@ -64,9 +64,8 @@ class ProductSeries:
 
 
 def traces_per_dependency(products: tuple[Product, ...]) -> dict[str, set[str]]:
-    """The traces that the products read, by dependency; without dependencies that read none."""
+    """The traces that the products read, by dependency."""
     found: dict[str, set[str]] = {}
     for product in products:
-        if product.traces:
-            found.setdefault(product.dependency, set()).update(product.traces)
+        found.setdefault(product.dependency, set()).update(product.traces)
     return found

@@ -29,8 +29,6 @@ from lava_torch.utils.weightutils import SignMode, truncate_weights
 PRE, POST = ("tx", "x0", "x1", "x2"), ("ty", "y0", "y1", "y2", "y3")
 #: Makes a tensor from a shape and a dtype, whatever it holds.
 Empty = Callable[[tuple[int, ...], torch.dtype], Tensor]
-#: The decay of traces that are received, in steps.
-RECEIVED_TAU = 65535
 
 
 class LearningModel(RuleModel):
@@ -72,7 +70,7 @@ class LearningModel(RuleModel):
         before = self._parameter(
             learning.impulse_parameters, [self._impulse(t) for t in ("x1", "x2")]
         )
-        after = [0.0 if self.three_factor else self._impulse(t) for t in ("y1", "y2", "y3")]
+        after = [self._impulse(trace) for trace in ("y1", "y2", "y3")]
         spikes, count, x, graded = pre
         op = getattr(learning, f"PRE{self._suffix}")
         rows = [
@@ -105,7 +103,8 @@ class LearningModel(RuleModel):
         args |= {"delays": synapses.get("delays"), **self.pattern()}
         args |= {f"h_{trace}": table for trace, table in tables.items()}
         args |= {"tx": state["tx"], "ty": state["ty"], "clock": clock, "decimate": decimate}
-        rows += self.update(args, events, empty)
+        if self.plan.targets:  # all rules may have been emptied: then nothing is learnt
+            rows += self.update(args, events, empty)
         spiked = (state[name] for name in ("tx", "x0", "ty", "y0"))
         return [*rows, self._at_end(learning.FORGET.on(*spiked, clock, self.t_epoch))]
 
@@ -124,9 +123,8 @@ class LearningModel(RuleModel):
         self, trace: str, state: Mapping[str, Tensor], table: Tensor, clock: Tensor
     ) -> Row:
         received = self.three_factor and trace.startswith("y")
-        tau = RECEIVED_TAU if received else self._tau(trace)
-        impulse = 0.0 if received else self._impulse(trace)
-        parameters = self._parameter(learning.history_parameters, tau, impulse)
+        values = self._tau(trace), self._impulse(trace)
+        parameters = self._parameter(learning.history_parameters, *values)
         side = int(trace.startswith("y"))
         args = (state[trace], state["ty" if side else "tx"], table, parameters, clock, self.t_epoch)
         if self.fixed:
@@ -156,14 +154,14 @@ class LearningModel(RuleModel):
     def absorb(self, **inputs: Tensor) -> None:
         super().absorb(inputs["s_in"])
         state = self._state_copies((*PRE, *POST))
-        if self.three_factor:
-            for trace in ("y1", "y2", "y3"):
-                state[trace].copy_(inputs[f"s_in_{trace}"].reshape(state[trace].shape))
         graded = self.graded or self._smooth
         pre = (*_events(inputs["s_in"]), inputs["s_in"].reshape(-1), graded)
         clock = self.time_step.reshape(1)
         for row in self._spike_rows(state, pre, _events(inputs["s_in_bap"]), clock):
             row.run("reference")
+        if self.three_factor:
+            for trace in ("y1", "y2", "y3"):
+                state[trace].copy_(inputs[f"s_in_{trace}"].reshape(state[trace].shape))
         self._assign(state)
 
     @torch.no_grad()
@@ -206,15 +204,15 @@ class LearningModel(RuleModel):
     def add_trace_rows(self, rows: Rows) -> None:
         """Rows of `absorb` beside those that sum what arrives."""
         state = {name: rows.var(name) for name in (*PRE, *POST)}
-        if self.three_factor:
-            for trace in ("y1", "y2", "y3"):
-                whole = rows.whole(f"s_in_{trace}")
-                rows.add(message.COPY.on(whole.view(-1), state[trace].view(-1)))
         post = rows.events("s_in_bap")
         for row in self._spike_rows(
             state, self.events(rows), (post.spikes, post.count), rows.clock
         ):
             rows.add(row)
+        # Behind the spikes: what is received stays as it is, whoever spikes.
+        for trace in ("y1", "y2", "y3") if self.three_factor else ():
+            whole = rows.whole(f"s_in_{trace}")
+            rows.add(message.COPY.on(whole.view(-1), state[trace].view(-1)))
 
     @rows_of("learn")
     def learn_rows(self, rows: Rows) -> None:

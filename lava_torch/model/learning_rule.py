@@ -62,6 +62,8 @@ class RuleModel(ConnectionModel):
         self.keys = random.key(rule.rng_seed % (1 << 64))
         self.graded_cfg = GradedSpikeCfg(self.proc_params.get("graded_spike_cfg", 0))
         self._seen = _parameters(rule)
+        # The rule may have been changed since the Process was made, which its Vars do not know.
+        self._take(self._seen)
         super().setup()
 
     def on_connected(self) -> None:
@@ -212,8 +214,11 @@ class RuleModel(ConnectionModel):
         super().check(name, value)
         if name in self.variables.values() and not np.isfinite(value).all():
             raise self.refuse(name, value, "finite")
-        if name in PARAMETERS and not (np.isfinite(value).all() and (value >= 0).all()):
-            raise self.refuse(name, value, "finite and not negative")
+        if name in PARAMETERS:
+            self._check_parameter(name, value)
+        if name == "tag_2" and self.learns_delays and value.size:
+            if value.min() < 0 or value.max() > self.slots - 1:
+                raise self.refuse(name, value, f"in [0, {self.slots - 1}], the delays there are")
         if name in ("tx", "ty"):
             self.check_range(name, value, 0, self.proc_params["learning_rule"].t_epoch)
         if not self.fixed:
@@ -225,6 +230,16 @@ class RuleModel(ConnectionModel):
             self.check_range(
                 name, np.trunc(value), *(DELAY_RANGE if name == "tag_2" else TAG_RANGE)
             )
+
+    def _check_parameter(self, name: str, value: np.ndarray) -> None:
+        if name.endswith("_tau"):
+            if not (value >= 0).all():
+                raise self.refuse(name, value, "not negative")
+            return
+        if not (np.isfinite(value).all() and (value >= 0).all()):
+            raise self.refuse(name, value, "finite and not negative")
+        if self.fixed and value.max() > learning.TRACE_MAX:
+            raise self.refuse(name, value, f"in [0, {learning.TRACE_MAX}] (a trace has 7 bits)")
 
     # -- the Vars ---------------------------------------------------------------------------------
 
@@ -288,14 +303,19 @@ class RuleModel(ConnectionModel):
                     f"{self._seen[name]} to {now[name]} after the first run. Stop the network, "
                     "and run it afresh."
                 )
-        changed = {name: now[name] for name in now if now[name] != self._seen[name]}
-        for name, value in changed.items():
-            if name in self.strings:
-                self.strings[name] = value or ""
-            else:
-                getattr(self, name).fill_(value)
+        self._take({name: now[name] for name in now if now[name] != self._seen[name]})
         self._seen = now
         self._make_rule()
+
+    @torch.no_grad()
+    def _take(self, parameters: Mapping[str, Any]) -> None:
+        """Write parameters of a rule to the Vars of their names."""
+        for name, value in parameters.items():
+            if name in self.strings:
+                self.strings[name] = value or ""
+            elif name in PARAMETERS:
+                self.check(name, np.asarray(value))
+                getattr(self, name).fill_(value)
 
 
 def _parameters(rule: LoihiLearningRule) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Monitor(AbstractProcess):
 
         Raises
         ------
-        TypeError : `target` is neither a Var nor an OutPort, or `num_steps` not a whole number.
+        TypeError : `target` is neither a Var of numbers nor an OutPort, or `num_steps` not a whole
+            number.
         ValueError : `num_steps` is negative, or the target (or one of its name) is probed already.
         RuntimeError : the Monitor has recorded already: make another one.
 
@@ -48,6 +49,10 @@ class Monitor(AbstractProcess):
             raise TypeError(
                 f"Monitor '{self.name}' can probe a Var or an OutPort; got {target!r}. Probe the "
                 f"OutPort that feeds an InPort."
+            )
+        if isinstance(target, Var) and isinstance(target.init, str):
+            raise TypeError(
+                f"Monitor '{self.name}' cannot probe '{target.label}': it is a string, not numbers."
             )
         steps = operator.index(num_steps)
         if steps < 0:

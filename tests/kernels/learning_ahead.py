@@ -97,7 +97,8 @@ def traces(fixed: bool, batch: int) -> dict[str, Row]:
     suffix, keys = ("_FIXED", keys) if fixed else ("", ())
     found = {}
     for mode in range(4):
-        state = [times.clone(), numbers(2, torch.int32), numbers(128), numbers(128)]
+        # Graded spikes and users leave more than 7 bits.
+        state = [times.clone(), numbers(2, torch.int32), numbers(256), numbers(128)]
         impulses = learning.impulse_parameters([12.3, 5.6], dtype)
         found[f"pre {mode}"] = getattr(learning, f"PRE{suffix}").on(
             spikes, count, x, clock, *state, impulses, mode, 3, mode != 2

@@ -105,6 +105,14 @@ class TestDelays:
         _, delay, tag_2 = self.arrivals(connection, "floating_pt", spikes * 0, spikes, 6)
         assert tag_2 == 1 + 3 * 0.75 and delay == 3
 
+    @pytest.mark.parametrize("value", [-1, 7, 99])
+    def test_a_delay_there_is_not(self, value):
+        net = Net("delay dense", rule_of(EVENTS))
+        net.run("floating_pt", (1,))
+        with pytest.raises(lt.VarValueError, match=r"'tag_2' of Process.*in \[0, 6\], the delays"):
+            net.connection.tag_2.set(value)
+        assert (net.connection.tag_2.get() == net.connection.delays.get()).all()
+
     def test_set_together(self):
         net = Net("delay dense", rule_of(EVENTS))
         net.run("floating_pt", (1,))
@@ -148,13 +156,64 @@ class TestBetweenRuns:
         unchanged = Net("dense", rule_of(EVENTS)).run("floating_pt")
         assert np.abs(by_var["weights"] - unchanged["weights"]).max() > 0.1
 
-    @pytest.mark.parametrize("value", [-1, np.nan, np.inf])
+    @pytest.mark.parametrize("value", [-1, np.nan])
     def test_bad_parameters(self, value):
         net = Net("dense", rule_of(EVENTS))
         net.run("floating_pt", (1,))
         with pytest.raises(lt.VarValueError, match="'x1_tau' of Process.* not negative"):
             net.connection.x1_tau.set(value)
         assert net.connection.x1_tau.get() == 7
+
+    @PRECISIONS
+    def test_a_trace_need_not_decay(self, tag):
+        found = []
+        for tau in (np.inf, 1e17):
+            net = Net("dense", rule_of(EVENTS))
+            net.connection.proc_params["learning_rule"].x1_tau = tau
+            found.append(net.run(tag))
+        same(*found, tag)
+
+    @PRECISIONS
+    @pytest.mark.parametrize("kind", CONNECTIONS)
+    @pytest.mark.parametrize("stepper", ["table", "eager"])
+    def test_without_a_rule_nothing_is_learnt(self, kind, stepper, tag):
+        """Emptied for a test phase, and set again."""
+        net = Net(kind, rule_of({"dw": EVENTS["dw"]}))
+        first = net.run(tag, (6,), stepper=stepper)
+        net.connection.dw.set("")
+        frozen = net.run(tag, (6,))
+        np.testing.assert_array_equal(frozen["weights"], first["weights"])
+        assert frozen["x1"].any()
+        net.connection.dw.set(EVENTS["dw"])
+        assert (net.run(tag, (6,))["weights"] != first["weights"]).any()
+
+    @PRECISIONS
+    def test_the_rule_is_taken_as_it_is_when_the_network_is_compiled(self, tag):
+        """However it was changed since the Process was made, or since the last network stopped."""
+        expected = Net("dense", rule_of(ALL, t_epoch=2)).run(tag)
+        rule = rule_of(EVENTS, t_epoch=2)
+        net = Net("dense", rule)
+        rule.dw_str, rule.dt_str, rule.dd_str = ALL["dw"], ALL["dt"], ALL["dd"]
+        rule.x1_tau, rule.y1_impulse = 2, 1
+        net.run(tag)
+        net.stop()
+        rule.x1_tau, rule.y1_impulse = 7, 9
+        same(net.run(tag), expected, tag)
+
+    @PRECISIONS
+    @pytest.mark.parametrize("kind", ["sparse", "delay sparse"])
+    def test_what_get_gives_of_a_batch_can_be_set(self, kind, tag):
+        net = Net(kind, rule_of(EVENTS), batch=3)
+        net.run(tag, (6,))
+        whole = net.connection.weights.get()
+        whole[1] = whole[1] * 0
+        net.connection.weights.set(whole)
+        for found, wanted in zip(net.connection.weights.get(), whole, strict=True):
+            np.testing.assert_array_equal(found.toarray(), wanted.toarray())
+        with pytest.raises(lt.VarValueError, match="for each of 3 items of the batch; got 2"):
+            net.connection.weights.set(whole[:2])
+        net.connection.weights.set(whole[0])
+        np.testing.assert_array_equal(net.connection.weights.get()[2].toarray(), whole[0].toarray())
 
     def test_a_trace_that_is_read_stays_configured(self):
         net = Net("dense", rule_of(EVENTS))
@@ -273,6 +332,7 @@ class TestFixedPoint:
             ("tag_1", -257, "-256, 255"),
             ("tag_2", -1, "0, 255"),
             ("x1", 256, "0, 255"),
+            ("x1_impulse", 128, "0, 127"),
             ("y2", 128, "0, 127"),
         ],
     )
@@ -330,3 +390,30 @@ class TestGraded:
         # 152 is 127 over: 25.
         found = self.x1(modes.ADD_WITHOUT_SATURATION, [3, 200, 100, 0], "fixed_pt")
         assert found == [2, 102, 25, 25]
+        # 255 less 127 is above 127 still: 1 a step later, or added to as it is.
+        found = self.x1(modes.ADD_WITHOUT_SATURATION, [200, 310, 0, 0], "fixed_pt")
+        assert found == [100, 128, 1, 1]
+        found = self.x1(modes.ADD_WITHOUT_SATURATION, [200, 310, 4, 0], "fixed_pt")
+        assert found == [100, 128, 3, 3]
+
+    @pytest.mark.parametrize("stepper", ["table", "eager"])
+    @pytest.mark.parametrize(("mode", "found"), [(2, [127, 127, 100]), (3, [1, 73, 100])])
+    def test_what_is_above_7_bits_is_lowered_of_quiet_neurons_too(self, mode, found, stepper):
+        connection = lt.LearningDense(
+            weights=np.ones((1, 3)),
+            learning_rule=lt.Loihi2FLearningRule(dw="x0*x1", x1_impulse=9, t_epoch=60),
+            num_message_bits=8,
+            graded_spike_cfg=mode,
+        )
+        connection.x1.init = np.array([128, 200, 100])
+        config = lt.Loihi2SimCfg(select_tag="fixed_pt", stepper=stepper)
+        connection.run(lt.RunSteps(1), run_cfg=config)
+        assert connection.x1.get().tolist() == found
+        connection.stop()
+
+    def test_graded_spikes_configure_x1(self):
+        """The impulse that the rule names is not used, and need not be there."""
+        rule = lt.Loihi2FLearningRule(dw="x0*x1", x1_impulse=16)
+        mode = lt.GradedSpikeCfg.OVERWRITE
+        lt.LearningDense(weights=np.ones((1, 1)), learning_rule=rule, graded_spike_cfg=mode)
+        assert rule.x1_impulse == 0

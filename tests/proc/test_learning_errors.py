@@ -32,9 +32,20 @@ class TestErrors:
             lt.LearningDense(weights=np.ones((2, 3)), name="x")
 
     def test_no_rule_but_something_else(self):
-        with pytest.raises((ValueError, TypeError, AttributeError)):
-            connection = lt.LearningDense(weights=np.ones((2, 3)), learning_rule="x0*y1")
-            lt.compile(connection, lt.Loihi2SimCfg())
+        with pytest.raises(
+            ValueError, match=r"'x' has the learning_rule 'x0\*y1'; give it a Loihi"
+        ):
+            lt.LearningDense(weights=np.ones((2, 3)), learning_rule="x0*y1", name="x")
+
+    def test_an_impulse_of_8_bits(self):
+        net = Net("dense", rule_of({"dw": "x0*x2"}, x2_impulse=200))
+        with pytest.raises(ValueError, match=r"'x2_impulse'.* 200.*in \[0, 127\]"):
+            net.run("fixed_pt")
+
+    def test_a_rule_is_no_number_to_record(self):
+        net = Net("dense", rule_of(EVENTS))
+        with pytest.raises(TypeError, match=r"cannot probe '.*dw': it is a string"):
+            lt.Monitor().probe(net.connection.dw, 5)
 
     @pytest.mark.parametrize("kind", ["dense", "sparse"])
     def test_no_synapses(self, kind):

@@ -88,6 +88,49 @@ class TestLearningLIF:
         synapses.stop()
         assert counts - 1 <= learnt <= counts
 
+    @pytest.mark.parametrize("stepper", ["eager", "table"])
+    def test_what_is_received_stays_as_it_is_where_neurons_spike_again(self, stepper):
+        """Negative rewards among it, in fixed point."""
+        rule = lt.Loihi3FLearningRule(dw="2^3*x0*y2", t_epoch=3, rng_seed=1)
+        synapses = lt.LearningDense(weights=np.array([[100]]), learning_rule=rule)
+        sent = {"s_in": [1, 0, 0], "s_in_bap": [0, 1, 1], "s_in_y2": [-5, -5, -5]}
+        for port, data in sent.items():
+            lt.io.source.RingBuffer(data=np.array([data])).s_out.connect(getattr(synapses, port))
+        config = lt.Loihi2SimCfg(select_tag="fixed_pt", stepper=stepper)
+        synapses.run(lt.RunSteps(3), run_cfg=config)
+        assert synapses.y2.get().tolist() == [-5]
+        assert synapses.weights.get().tolist() == [[60]]
+        synapses.stop()
+
+    @pytest.mark.parametrize("stepper", ["eager", "table"])
+    def test_what_is_received_decays_by_its_tau(self, stepper):
+        synapses = lt.LearningDense(
+            weights=np.zeros((1, 1)), learning_rule=lt.Loihi3FLearningRule(dw="u0*y1")
+        )
+        source = lt.io.source.RingBuffer(data=np.array([[100.0]]))
+        source.s_out.connect(synapses.s_in_y1)
+        config = lt.Loihi2SimCfg(dtype="float64", stepper=stepper)
+        synapses.run(lt.RunSteps(1), run_cfg=config)
+        first = synapses.weights.get().item()
+        synapses.y1_tau.set(np.array([1.0]))
+        synapses.run(lt.RunSteps(1))
+        second = synapses.weights.get().item() - first
+        np.testing.assert_allclose([first, second], 100 * np.exp([-1 / 65535, -1]))
+        synapses.stop()
+
+    @PRECISIONS
+    def test_its_trace_is_given_where_the_rule_does_not_say_it(self, tag):
+        found = []
+        for rule, options in (
+            (self.build()[1], {}),
+            (None, {"dy1": 1 - np.exp(-1 / 4), "y1_impulse": 8}),
+        ):
+            lif = lt.LearningLIF(shape=(1,), vth=10, bias_mant=999, learning_rule=rule, **options)
+            lif.run(lt.RunSteps(5), run_cfg=lt.Loihi2SimCfg(select_tag=tag))
+            found.append(lif.y1.get())
+            lif.stop()
+        assert found[0] == found[1] > 8
+
     def test_one_axis(self):
         with pytest.raises(ValueError, match="LearningLIF 'x' has the shape \\(2, 3\\)"):
             lt.LearningLIF(shape=(2, 3), name="x")

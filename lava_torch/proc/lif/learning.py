@@ -32,7 +32,9 @@ class LearningLIF(LearningNeuronProcess, LIF):
     ----------
     shape : (n,), the neurons.
     learning_rule : gives y1 its tau and impulse, if it has a `post_trace_decay_tau` and a
-        `post_trace_kernel_magnitude` as RewardModulatedSTDP has; else dy1 and y1_impulse are 0.
+        `post_trace_kernel_magnitude` as RewardModulatedSTDP has. Of other rules dy1 and y1_impulse
+        are 0, and so is the y1 that is sent, unless they are given.
+    dy1, y1_impulse : the Vars' first values; None: as the rule says. (Beyond Lava.)
     u, v, du, dv, bias_mant, bias_exp, vth : as of LIF.
 
     Vars: `dy1`, the share of y1 that is lost a step (in fixed point in 4096ths, once compiled), and
@@ -57,6 +59,8 @@ class LearningLIF(LearningNeuronProcess, LIF):
         name: str | None = None,
         log_config: LogConfig | None = None,
         learning_rule: LoihiLearningRule | None = None,
+        dy1: float | None = None,
+        y1_impulse: float | None = None,
         **kwargs: Any,
     ) -> None:
         if len(shape) != 1:
@@ -71,5 +75,5 @@ class LearningLIF(LearningNeuronProcess, LIF):
         tau = getattr(learning_rule, "post_trace_decay_tau", None)
         decay = 0.0 if tau is None else 1 - (math.exp(-1 / tau) if tau > 0 else 0)
         impulse = getattr(learning_rule, "post_trace_kernel_magnitude", 0)
-        self.dy1 = Var(shape=(1,), init=decay)
-        self.y1_impulse = Var(shape=(1,), init=impulse)
+        self.dy1 = Var(shape=(1,), init=decay if dy1 is None else dy1)
+        self.y1_impulse = Var(shape=(1,), init=impulse if y1_impulse is None else y1_impulse)

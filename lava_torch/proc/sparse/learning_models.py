@@ -13,6 +13,7 @@ from torch import Tensor
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
+from lava_torch.model.errors import VarValueError
 from lava_torch.model.learning import FixedLearningModel, LearningModel, learning_rows
 from lava_torch.model.rows import Rows
 from lava_torch.model.torch_model import SparseVar
@@ -51,9 +52,20 @@ class SparseSynapses(LearningModel):
         return self._sparse_values(name, values, self.var_dtype(name))
 
     def _new_values(self, name: str, value: Any, idx: Any) -> Tensor:
+        if isinstance(value, list | tuple) and getattr(self, name).ndim > 1:
+            return self._of_items(name, value, idx)
         if name in _TAGS and is_sparse(value) and idx is None:
             return values_where(self.csr("weights"), placed(self, name, value))
         return super()._new_values(name, value, idx)
+
+    def _of_items(self, name: str, value: list | tuple, idx: Any) -> Tensor:
+        """The values of a matrix for each item of the batch, as `get` gives them."""
+        if len(value) != len(getattr(self, name)):
+            raise VarValueError(
+                f"{self.label(name)} has a matrix for each of {len(getattr(self, name))} items of "
+                f"the batch; got {len(value)}. Give one each, or one matrix for all."
+            )
+        return torch.stack([self._new_values(name, item, idx) for item in value])
 
     def as_var(
         self, name: str, content: np.ndarray
