@@ -39,7 +39,7 @@ class TestErrors:
 
     def test_an_impulse_of_8_bits(self):
         net = Net("dense", rule_of({"dw": "x0*x2"}, x2_impulse=200))
-        with pytest.raises(ValueError, match=r"'x2_impulse'.* 200.*in \[0, 127\]"):
+        with pytest.raises(ValueError, match=r"'x2_impulse'.* holds .*200.*in \[0, 127\]"):
             net.run("fixed_pt")
 
     def test_a_rule_is_no_number_to_record(self):
