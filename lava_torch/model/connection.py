@@ -15,7 +15,7 @@ from lava_torch.kernels.equation import Smooth
 from lava_torch.kernels.op import Row
 from lava_torch.model.errors import VarValueError
 from lava_torch.model.layers import Layer, layer_of
-from lava_torch.model.rows import Rows, rows_of
+from lava_torch.model.rows import Rows, rows_of, unchanged
 from lava_torch.model.straight_through import straight_through
 from lava_torch.model.torch_model import TorchProcessModel
 from lava_torch.model.values import version
@@ -89,15 +89,23 @@ class ConnectionModel(TorchProcessModel):
         held = getattr(self, self.buffer).detach()
         row = layer.batch, math.prod(self.binding.out_shapes["a_out"])
         if layer.differentiable and self.buffer not in layer.traced:
-            # What the last step leaves is not looked at.
-            arrived = self._arriving(s_in[:-1]).reshape(layer.steps - 1, *row)
-            layer.send("a_out", torch.cat([held.reshape(1, *row), arrived]))
+            known = unchanged(self, "delivered", ()) is not None
+            deliver = self.delivered if known else self._delivered
+            layer.send("a_out", deliver(s_in.contiguous(), held.reshape(row)))
             return
         arrived = self._arriving(s_in).reshape(layer.steps, *row)
         sums = torch.cat([held.reshape(1, *row), arrived])
         layer.send("a_out", sums[:-1])
         layer.trace(self.buffer, sums[1:])
         setattr(self, self.buffer, sums[-1].view_as(held))
+
+    def _delivered(self, s_in: Tensor, first: Tensor) -> Tensor:
+        """What is sent in each step, (steps, batch, n): at first what is held, then what arrived a
+        step before. A subclass may say it at once, by `delivered`; what the last step leaves is not
+        looked at."""
+        steps = len(s_in)
+        arrived = self._arriving(s_in[:-1]).reshape(steps - 1, *first.shape)
+        return torch.cat([first[None], arrived])
 
     def _arriving(self, s_in: Tensor) -> Tensor:
         """`propagate` of (steps, batch, size), as items of one batch."""

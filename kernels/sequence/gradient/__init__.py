@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lava_torch.kernels import workspace
 from lava_torch.kernels.equation.dispatch import Equation
 from lava_torch.kernels.equation.gradient import gradient_graph
 from lava_torch.kernels.equation.graph import CONDITION, Graph
@@ -188,7 +189,7 @@ def _forward(
     kinds = unrolled.equation.trace(unrolled.dtype).output_kinds
     for kind, argument in zip(kinds, unrolled.states, strict=True):
         dtype = torch.bool if kind == CONDITION else unrolled.dtype
-        written.append(torch.empty((steps, batch, size), dtype=dtype, device=device))
+        written.append(workspace.empty((steps, batch, size), dtype, device))
         if argument is None:
             results.append(written[-1])
         elif argument < 0:
@@ -221,9 +222,11 @@ def _backward(
     tensors |= {f"r{j}": r for j, r in zip(states, trajectories, strict=True)}
     tensors |= {f"g{j}": g.contiguous() for j, g in enumerate(gradients) if g is not None}
     for i in wanted:
-        new = values[0].new_empty if unrolled.layouts[i] == SEQUENCE else values[0].new_zeros
-        shape = (steps, batch, size) if unrolled.layouts[i] == SEQUENCE else (batch, size)
-        tensors[f"d{i}"] = new(shape, dtype=unrolled.dtype)
+        if unrolled.layouts[i] == SEQUENCE:
+            shape = steps, batch, size
+            tensors[f"d{i}"] = workspace.empty(shape, unrolled.dtype, values[0].device)
+        else:
+            tensors[f"d{i}"] = values[0].new_zeros((batch, size), dtype=unrolled.dtype)
     if steps and batch * size:
         name = ctx.backend or backend_of(unrolled.equation, values[0].device)
         module = import_module(f"{__name__}.{name}")

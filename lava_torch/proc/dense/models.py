@@ -13,6 +13,7 @@ from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels import spike
 from lava_torch.kernels.op import Row
+from lava_torch.kernels.sequence.product import delayed_product
 from lava_torch.kernels.spike.functional import dense_delay_linear
 from lava_torch.model.connection import (
     ConnectionModel,
@@ -21,7 +22,7 @@ from lava_torch.model.connection import (
     fixed_rows,
     float_rows,
 )
-from lava_torch.model.rows import Rows
+from lava_torch.model.rows import Rows, rows_of
 from lava_torch.model.values import version
 from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.utils.delays import LONGEST_DELAY
@@ -49,6 +50,10 @@ class DenseModelFloat(DenseModel):
     """Dense in float32 or float64."""
 
     absorb_rows = float_rows
+
+    @rows_of("propagate", "linear")
+    def delivered(self, s_in: Tensor, first: Tensor) -> Tensor:
+        return delayed_product(s_in, self.weights, first)
 
 
 class ExactDenseModel(DenseModel, FixedConnectionModel):
