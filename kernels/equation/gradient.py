@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import is_dataclass
 from functools import lru_cache
 
 import torch
@@ -47,9 +48,20 @@ def gradient_graph(
 
 
 def has_gradient(equation: Equation, dtype: torch.dtype, surrogate: Surrogate) -> bool:
-    """Whether `gradient_graph` can be made."""
-    if type(surrogate).spike is not Surrogate.spike:
-        return False  # it changes the spikes, which the other bodies do not know of
+    """Whether `gradient_graph` can be made, and holds for good: the surrogate is a frozen dataclass
+    of numbers, whose `gradient` can be traced."""
+    frozen = is_dataclass(surrogate) and type(surrogate).__dataclass_params__.frozen
+    # One that changes the spikes is not known to the other bodies.
+    if not frozen or type(surrogate).spike is not Surrogate.spike:
+        return False
+    try:
+        return _can_be_traced(equation, dtype, surrogate)
+    except TypeError:  # a field has no hash
+        return False
+
+
+@lru_cache(maxsize=1024)
+def _can_be_traced(equation: Equation, dtype: torch.dtype, surrogate: Surrogate) -> bool:
     results = len(equation.trace(dtype).outputs)
     everything = tuple(range(len(equation.arguments)))
     try:

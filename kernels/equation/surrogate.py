@@ -23,9 +23,9 @@ class Surrogate(ABC):
     """A smooth step and its derivative. x is a float tensor of any shape, the distance to the
     threshold over the scale, and both methods give a tensor like it.
 
-    A `gradient` of operators, `abs` and the primitives of equations is compiled into the kernels
-    that go back through all steps of a layer. With one of other functions networks learn step by
-    step.
+    Of a frozen dataclass whose `gradient` is made of operators, `abs` and the primitives of
+    equations, it is compiled into the kernels that go back through all steps of a layer. With
+    others, neurons are stepped.
     """
 
     @abstractmethod

@@ -6,8 +6,10 @@ sums; a layer is one product, or one pass of a kernel, where steps are T times a
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,8 @@ def plan(network: Network, keys: Iterable[Key]) -> list[Part] | str:
         return "a transform of torch looks at each operation"
     if network.device.type not in ("cpu", "cuda"):
         return f"there are no kernels for {network.device}"
+    if network.device.type == "cuda" and not _has_triton():
+        return "Triton is not installed"
     reasons = (_model_obstacle(network, name) for name in network.models)
     reason = next((reason for reason in reasons if reason), None)
     if reason is not None:
@@ -68,6 +72,11 @@ def plan(network: Network, keys: Iterable[Key]) -> list[Part] | str:
         return "no Process of it can do all steps at once"
     hidden = [key for key in keys if key[0] in layered and not _seen(network, key)]
     return f"no layer gives Var '{'.'.join(hidden[0])}'" if hidden else parts
+
+
+@cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None
 
 
 def _model_obstacle(network: Network, name: str) -> str | None:
@@ -202,7 +211,8 @@ def _step_part(
     received = {}
     for key, row in rows.items():
         whole = torch.stack(torch.broadcast_tensors(*row))
-        flat = flat_sequence(whole, chunk.steps, whole.numel() // _size(chunk, key) // chunk.steps)
+        batched = whole.ndim > 1 + len(_shape(chunk, key))
+        flat = flat_sequence(whole, chunk.steps, whole.shape[1] if batched else 1)
         model = network.models[key[0]]
         if key in kept:
             chunk.trajectories[key] = flat
@@ -223,10 +233,6 @@ def _shape(chunk: Chunk, key: Key) -> torch.Size:
     shape = getattr(model, name).shape
     batched = chunk.network.clock.batch_size is not None and not model.is_shared(name)
     return shape[1:] if batched else shape
-
-
-def _size(chunk: Chunk, key: Key) -> int:
-    return max(prod(_shape(chunk, key)), 1)
 
 
 def _shaped(chunk: Chunk, key: Key, sequence: Tensor) -> Tensor:

@@ -262,7 +262,7 @@ class EquationModel(TorchProcessModel):
             return found or [Source(nothing, SCALAR)]
         if name in states:
             return [Source(states[name].tensor, FULL)]
-        flat = getattr(self, name).detach().reshape(-1)
+        flat = self._value(name).detach().reshape(-1)
         return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
 
     def _sums_fractions(self, messages: list[torch.dtype]) -> bool:

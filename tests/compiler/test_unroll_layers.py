@@ -276,7 +276,7 @@ def test_quantized_networks_agree_bit_by_bit():
     found = {}
     for stepper in ("auto", "eager"):
         network = compiled(several, stepper, dtype="float32")
-        quantized = lt.quantize(network)
+        quantized = lt.quantize(network, stepper=stepper)
         found[stepper] = trained(quantized, {}, steps=STEPS)
         fixed = lt.deploy(quantized, fixed_point=True).compile(stepper=stepper)
         assert torch.equal(fixed(steps=STEPS)["output"], found[stepper]["output"].int())
@@ -286,6 +286,22 @@ def test_quantized_networks_agree_bit_by_bit():
             torch.testing.assert_close(got, want)
         else:
             assert torch.equal(got, want), name
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_quantized_parameters_are_rounded_with_gradients_and_without(gradients):
+    found = {}
+    for stepper in ("auto", "eager"):
+        network = compiled(chain, stepper, dtype="float32")
+        network = lt.quantize(network, trainable=TRAINABLE, stepper=stepper)
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if not name.endswith("weights"):
+                    parameter += 0.4
+        with torch.set_grad_enabled(gradients):
+            found[stepper] = network(steps=STEPS, record=["hidden.v", "output.v"])
+    for name, want in found["eager"].items():
+        assert torch.equal(found["auto"][name], want), name
 
 
 class OnTensors(lt.surrogate.Surrogate):

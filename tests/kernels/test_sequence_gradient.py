@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -129,12 +130,34 @@ class OnTensors(Surrogate):
         return torch.sigmoid(x) * torch.sigmoid(-x)
 
 
+@dataclass(frozen=True)
 class OfOperators(OnTensors):
+    width: float = 1.0
+
     def gradient(self, x):
-        return 1 / (1 + exp(-x)) * (1 / (1 + exp(x)))
+        return 1 / (1 + exp(-x * self.width)) * (1 / (1 + exp(x * self.width)))
+
+
+@dataclass
+class Annealed(OfOperators.__base__):
+    """Whose width may change while it is in use."""
+
+    width: float = 1.0
+    gradient = OfOperators.gradient
+
+
+@dataclass(frozen=True)
+class OnTensorsFrozen(OnTensors):
+    pass
+
+
+@dataclass(frozen=True)
+class OfAList(OfOperators):
+    width: list[float] = field(default_factory=lambda: [1.0])
 
 
 def test_which_surrogates_can_be_compiled():
     assert has_gradient(lif, torch.float32, OfOperators())
-    assert not has_gradient(lif, torch.float32, OnTensors())
+    for other in (OnTensors(), OnTensorsFrozen(), Annealed(), OfAList()):
+        assert not has_gradient(lif, torch.float32, other)
     assert not has_gradient(lif, torch.float32, Smooth("arctan"))  # its spikes are others
