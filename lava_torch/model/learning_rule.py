@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from enum import Enum
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from lava_torch.learning import (
 from lava_torch.model.connection import ConnectionModel
 from lava_torch.model.errors import VarInitError, VarValueError
 from lava_torch.utils.weightutils import SignMode, weight_range
+
+Choice = TypeVar("Choice", bound=Enum)
 
 #: The Vars of the synaptic variables w, t and d.
 VARIABLES = {"w": "weights", "t": "tag_1", "d": "tag_2"}
@@ -60,7 +63,7 @@ class RuleModel(ConnectionModel):
             )
         self.rule_given, self.t_epoch = rule, rule.t_epoch
         self.keys = random.key(rule.rng_seed % (1 << 64))
-        self.graded_cfg = GradedSpikeCfg(self.proc_params.get("graded_spike_cfg", 0))
+        self.graded_cfg = self._one_of(GradedSpikeCfg, "graded_spike_cfg", 0)
         self._seen = _parameters(rule)
         # The rule may have been changed since the Process was made, which its Vars do not know.
         self._take(self._seen)
@@ -172,10 +175,18 @@ class RuleModel(ConnectionModel):
     @property
     def _signs(self) -> SignMode:
         """As given; unlike a connection that does not learn, MIXED otherwise."""
+        return self._one_of(SignMode, "sign_mode", SignMode.MIXED)
+
+    def _one_of(self, kind: type[Choice], name: str, default: Any) -> Choice:
+        """A parameter of the constructor that is one of an enumeration's members."""
+        given = self.proc_params.get(name, default)
         try:
-            return SignMode(self.proc_params.get("sign_mode", SignMode.MIXED))
-        except ValueError as error:
-            raise VarInitError(f"Process '{self.binding.name}': sign_mode: {error}.") from None
+            return kind(given)
+        except ValueError:
+            members = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+            raise VarInitError(
+                f"Process '{self.binding.name}' has the {name} {given!r}; give one of {members}."
+            ) from None
 
     def _limits(self, target: str) -> tuple[float | None, float | None]:
         """The least and the largest value that learning gives a synaptic variable."""

@@ -81,6 +81,18 @@ class TestErrors:
         with pytest.raises(ValueError, match="0.5 beside x1 is no whole number"):
             net.run("fixed_pt")
 
+    @pytest.mark.parametrize(
+        ("name", "value", "members"),
+        [
+            ("sign_mode", "excitatory", "SignMode.MIXED, SignMode.EXCITATORY"),
+            ("graded_spike_cfg", 7, "GradedSpikeCfg.OVERWRITE"),
+        ],
+    )
+    def test_what_is_none_of_the_members(self, name, value, members):
+        net = Net("dense", rule_of(EVENTS), **{name: value})
+        with pytest.raises(ValueError, match=f"has the {name} {value!r}; give one of .*{members}"):
+            net.run("fixed_pt")
+
     def test_unknown_batch_learning(self):
         with pytest.raises(ValueError, match="batch_learning must be one of"):
             Net("dense", rule_of(EVENTS), batch_learning="sum")
