@@ -64,12 +64,20 @@ from lava_torch.observe import Monitor, TensorBoardLogger
 from lava_torch.proc.atrlif.process import ATRLIF
 from lava_torch.proc.conv.learning import LearningConv
 from lava_torch.proc.conv.process import Conv
+from lava_torch.proc.conv_in_time.process import ConvInTime
 from lava_torch.proc.dense.learning import LearningDelayDense, LearningDense
 from lava_torch.proc.dense.process import DelayDense, Dense
+from lava_torch.proc.graded.process import GradedReluVec, GradedVec, NormVecDelay
 from lava_torch.proc.lif.learning import LearningLIF
-from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.lif.process import LIF, LIFRefractory, LIFReset, TernaryLIF
+from lava_torch.proc.prodneuron.process import ProdNeuron
+from lava_torch.proc.resfire.process import RFZero
+from lava_torch.proc.rf.process import RF
+from lava_torch.proc.rf_iz.process import RF_IZ
+from lava_torch.proc.sdn.process import ActivationMode, Delta, Sigma, SigmaDelta
 from lava_torch.proc.sparse.learning import LearningDelaySparse, LearningSparse
 from lava_torch.proc.sparse.process import DelaySparse, Sparse
+from lava_torch.proc.spiker.process import Spiker
 from lava_torch.runtime import Executable, Runtime
 from lava_torch.train import Deployment, deploy, quantize, surrogate
 from lava_torch.utils.weightutils import SignMode
@@ -77,6 +85,21 @@ from lava_torch.utils.weightutils import SignMode
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActivationMode",
+    "ConvInTime",
+    "Delta",
+    "GradedReluVec",
+    "GradedVec",
+    "LIFRefractory",
+    "LIFReset",
+    "NormVecDelay",
+    "ProdNeuron",
+    "RF",
+    "RFZero",
+    "RF_IZ",
+    "Sigma",
+    "SigmaDelta",
+    "Spiker",
     "AsyncProtocol",
     "LavaPyType",
     "PyAsyncProcessModel",

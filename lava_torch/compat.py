@@ -177,9 +177,11 @@ TABLE: dict[str, dict[str, str]] = {
         NOT_YET: "TensorOrder conv conv_scipy conv_to_sparse",
     },
     "lava.proc.conv_in_time.models": {
-        NOT_YET: "AbstractPyConvInTimeModel PyConvInTimeFloat PyConvInTimeFixed"
+        "lava_torch.proc.conv_in_time.models": "PyConvInTimeFloat=ConvInTimeModelFloat "
+        "PyConvInTimeFixed=ConvInTimeModelFixed",
+        NOT_YET: "AbstractPyConvInTimeModel",
     },
-    "lava.proc.conv_in_time.process": {NOT_YET: "ConvInTime"},
+    "lava.proc.conv_in_time.process": {"lava_torch.proc.conv_in_time.process": "ConvInTime"},
     "lava.proc.dense.models": {
         "lava_torch.proc.dense.numpy_models": "AbstractPyDenseModelFloat "
         "AbstractPyDenseModelBitAcc AbstractPyDelayDenseModel PyDenseModelFloat PyDenseModelBitAcc "
@@ -192,12 +194,15 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.dense.learning": "LearningDense",
     },
     "lava.proc.graded.models": {
-        NOT_YET: "AbstractGradedVecModel PyGradedVecModelFixed AbstractGradedReluVecModel "
-        "PyGradedReluVecModelFixed NormVecDelayModel InvSqrtModelFloat InvSqrtModelFP "
-        "make_fpinv_table clz inv_sqrt"
+        "lava_torch.proc.graded.models": "PyGradedVecModelFixed=GradedVecModelFixed "
+        "PyGradedReluVecModelFixed=GradedReluVecModelFixed "
+        "NormVecDelayModel=NormVecDelayModelFixed",
+        NOT_YET: "AbstractGradedVecModel AbstractGradedReluVecModel InvSqrtModelFloat "
+        "InvSqrtModelFP make_fpinv_table clz inv_sqrt",
     },
     "lava.proc.graded.process": {
-        NOT_YET: "GradedVec GradedReluVec NormVecDelay InvSqrt loihi2round"
+        "lava_torch.proc.graded.process": "GradedVec GradedReluVec NormVecDelay",
+        NOT_YET: "InvSqrt loihi2round",
     },
     "lava.proc.io.dataloader": {
         NOT_YET: "AbstractDataloader StateDataloader SpikeDataloader AbstractPyDataloaderModel "
@@ -233,37 +238,50 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.lif.numpy_models": "AbstractPyLifModelFloat AbstractPyLifModelFixed "
         "PyLifModelFloat PyLifModelBitAcc PyTernLifModelFloat PyTernLifModelFixed "
         "PyLearningLifModelFloat PyLearningLIFModelFixed",
-        NOT_YET: "PyLifResetModelFloat PyLifResetModelBitAcc PyLifRefractoryModelFloat",
+        "lava_torch.proc.lif.models": "PyLifResetModelFloat=LIFResetModelFloat "
+        "PyLifResetModelBitAcc=LIFResetModelFixed "
+        "PyLifRefractoryModelFloat=LIFRefractoryModelFloat",
     },
     "lava.proc.lif.process": {
-        "lava_torch.proc.lif.process": "AbstractLIF LIF TernaryLIF",
+        "lava_torch.proc.lif.process": "AbstractLIF LIF TernaryLIF LIFReset LIFRefractory",
         "lava_torch.proc.lif.learning": "LearningLIF",
-        NOT_YET: "LIFReset LIFRefractory",
     },
     "lava.proc.monitor.models": {"lava_torch.observe.models": "PyMonitorModel=MonitorModel"},
     "lava.proc.monitor.process": {"lava_torch.observe": "Monitor"},
-    "lava.proc.prodneuron.models": {NOT_YET: "PyProdNeuronModelFixed"},
-    "lava.proc.prodneuron.process": {NOT_YET: "ProdNeuron"},
+    "lava.proc.prodneuron.models": {
+        "lava_torch.proc.prodneuron.models": "PyProdNeuronModelFixed=ProdNeuronModelFixed"
+    },
+    "lava.proc.prodneuron.process": {"lava_torch.proc.prodneuron.process": "ProdNeuron"},
     "lava.proc.receiver.models": {NOT_YET: "ReceiverModel"},
     "lava.proc.receiver.process": {NOT_YET: "Receiver Receiver32Bit"},
-    "lava.proc.resfire.models": {NOT_YET: "PyRFZeroModelFixed"},
-    "lava.proc.resfire.process": {NOT_YET: "RFZero"},
-    "lava.proc.rf.models": {
-        NOT_YET: "AbstractPyRFModelFloat AbstractPyRFModelFixed PyRFModelFloat PyRFModelFixed"
+    "lava.proc.resfire.models": {
+        "lava_torch.proc.resfire.models": "PyRFZeroModelFixed=RFZeroModelFixed"
     },
-    "lava.proc.rf.process": {NOT_YET: "RF"},
-    "lava.proc.rf_iz.models": {NOT_YET: "PyRF_IZModelFloat PyRF_IZModelFixed"},
-    "lava.proc.rf_iz.process": {NOT_YET: "RF_IZ"},
+    "lava.proc.resfire.process": {"lava_torch.proc.resfire.process": "RFZero"},
+    "lava.proc.rf.models": {
+        "lava_torch.proc.rf.models": "PyRFModelFloat=RFModelFloat PyRFModelFixed=RFModelFixed",
+        NOT_YET: "AbstractPyRFModelFloat AbstractPyRFModelFixed",
+    },
+    "lava.proc.rf.process": {"lava_torch.proc.rf.process": "RF"},
+    "lava.proc.rf_iz.models": {
+        "lava_torch.proc.rf_iz.models": "PyRF_IZModelFloat=RFIZModelFloat "
+        "PyRF_IZModelFixed=RFIZModelFixed"
+    },
+    "lava.proc.rf_iz.process": {"lava_torch.proc.rf_iz.process": "RF_IZ"},
     "lava.proc.s4d.models": {
         NOT_YET: "S4dModel AbstractSigmaS4dDeltaModel PySigmaS4dDeltaModelFloat SubDenseLayerModel"
     },
     "lava.proc.s4d.process": {NOT_YET: "S4d SigmaS4dDelta SigmaS4dDeltaLayer"},
     "lava.proc.sdn.models": {
-        NOT_YET: "ReLU AbstractSigmaModel AbstractDeltaModel AbstractSigmaDeltaModel "
-        "PySigmaModelFloat PySigmaModelFixed PyDeltaModelFloat PyDeltaModelFixed "
-        "PySigmaDeltaModelFloat PySigmaDeltaModelFixed"
+        "lava_torch.proc.sdn.models": "PySigmaModelFloat=SigmaModelFloat "
+        "PySigmaModelFixed=SigmaModelFixed PyDeltaModelFloat=DeltaModelFloat "
+        "PyDeltaModelFixed=DeltaModelFixed PySigmaDeltaModelFloat=SigmaDeltaModelFloat "
+        "PySigmaDeltaModelFixed=SigmaDeltaModelFixed",
+        NOT_YET: "ReLU AbstractSigmaModel AbstractDeltaModel AbstractSigmaDeltaModel",
     },
-    "lava.proc.sdn.process": {NOT_YET: "ActivationMode Sigma Delta SigmaDelta"},
+    "lava.proc.sdn.process": {
+        "lava_torch.proc.sdn.process": "ActivationMode Sigma Delta SigmaDelta"
+    },
     "lava.proc.sparse.models": {
         "lava_torch.proc.sparse.numpy_models": "AbstractPySparseModelFloat "
         "AbstractPySparseModelBitAcc AbstractPyDelaySparseModel PySparseModelFloat "
@@ -275,8 +293,8 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.sparse.process": "Sparse DelaySparse",
         "lava_torch.proc.sparse.learning": "LearningSparse",
     },
-    "lava.proc.spiker.models": {NOT_YET: "SpikerModel"},
-    "lava.proc.spiker.process": {NOT_YET: "Spiker Spiker32bit"},
+    "lava.proc.spiker.models": {"lava_torch.proc.spiker.models": "SpikerModel"},
+    "lava.proc.spiker.process": {"lava_torch.proc.spiker.process": "Spiker Spiker32bit"},
     "lava.utils.dataloader.mnist": {"lava_torch.utils.mnist": "MnistDataset"},
     "lava.utils.loihi": {
         "lava_torch.utils.loihi": "host ChipGeneration use_slurm_host use_ethernet_host "

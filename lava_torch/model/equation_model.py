@@ -21,12 +21,16 @@ from lava_torch.model.rows import Rows, rows_method, rows_of, sum_dtype
 from lava_torch.model.straight_through import round_ste
 from lava_torch.model.torch_model import TorchProcessModel
 
+#: What an equation may take besides ports and Vars.
+TIME_STEP = "time_step"
+
 
 class EquationModel(TorchProcessModel):
     """A neuron given by one equation of scalars.
 
-    `equation`'s arguments are names of the Process's InPorts and Vars; `returns` names, in the
-    order of the equation's results, the OutPorts that each is sent to or the Vars that it becomes.
+    The arguments of `equation` are names of the Process's InPorts and Vars, or `time_step`, that of
+    the step, 1 in the first; `returns` names, in the order of the equation's results, the OutPorts
+    that each is sent to or the Vars that it becomes.
     A Var that is not in `returns` is a parameter: it is shared by a batch, and a parameter of shape
     (1,) may be given an array of the neurons' shape instead.
 
@@ -43,7 +47,7 @@ class EquationModel(TorchProcessModel):
     def setup(self) -> None:
         outs = set(self.binding.out_shapes)
         known = set(self.var_names()) | set(self.binding.in_shapes)
-        self._check_names("takes", self.equation.arguments, known)
+        self._check_names("takes", self.equation.arguments, known | {TIME_STEP})
         self._check_names("returns", self.returns, set(self.var_names()) | outs)
         self._sends = tuple(name in outs for name in self.returns)
         results = len(self.equation.trace(self.compute_dtype).outputs)
@@ -161,6 +165,8 @@ class EquationModel(TorchProcessModel):
             if self._sums_fractions([m.tensor.dtype for m in found]):
                 return [Source(rows.whole(name), FULL)]
             return [Source(m.tensor, TIME if m.time else FULL) for m in found]
+        if name == TIME_STEP:
+            return [Source(rows.clock, SCALAR)]
         value = rows.var(name)
         if self.is_shared(name):
             flat = value.view(-1)
@@ -213,6 +219,10 @@ class EquationModel(TorchProcessModel):
             if name in self.binding.in_shapes:
                 values.append(layer.whole(name).to(self.compute_dtype).contiguous())
                 layouts.append(SEQUENCE)
+            elif name == TIME_STEP:
+                time = self._time(layer).expand(layer.steps, layer.batch, size)
+                values.append(time.contiguous())
+                layouts.append(SEQUENCE)
             elif name in self.returns:
                 held = self._buffers[name].detach().reshape(layer.batch, size)
                 values.append(held.contiguous())
@@ -232,6 +242,12 @@ class EquationModel(TorchProcessModel):
                 layer.send(name, result)
             elif name in layer.traced:
                 layer.trace(name, result)
+
+    def _time(self, layer: Layer) -> Tensor:
+        """The time steps of a layer, as all neurons see them."""
+        steps = torch.arange(layer.first, layer.first + layer.steps, device=self.time_step.device)
+        whole = steps.to(self.compute_dtype).view(-1, 1, 1)
+        return whole.expand(layer.steps, 1, self._neurons()).contiguous()
 
     def _states(self, layer: Layer) -> dict[str, State]:
         """Copies of the Vars that the equation changes, to be assigned when it has."""
@@ -262,6 +278,8 @@ class EquationModel(TorchProcessModel):
             return found or [Source(nothing, SCALAR)]
         if name in states:
             return [Source(states[name].tensor, FULL)]
+        if name == TIME_STEP:
+            return [Source(self._time(layer), SEQUENCE)]
         flat = self._value(name).detach().reshape(-1)
         return [Source(flat, SCALAR if flat.numel() == 1 else ROW)]
 
@@ -269,6 +287,8 @@ class EquationModel(TorchProcessModel):
         return sum_dtype(messages, self.compute_dtype) != self.compute_dtype
 
     def _value(self, name: str) -> Tensor:
+        if name == TIME_STEP:
+            return self.time_step.to(self.compute_dtype)
         if name in self._buffers:
             return self._buffers[name]
         value = getattr(self, name)

@@ -25,7 +25,7 @@ from lava_torch.proc.conv.process import Conv
 from lava_torch.proc.dense.process import DelayDense, Dense
 from lava_torch.proc.io import sink, source
 from lava_torch.proc.lif.models import FRACTION_BITS
-from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.lif.process import LIF, LIFReset, TernaryLIF
 from lava_torch.proc.sparse.process import DelaySparse, Sparse
 from lava_torch.utils.delays import LONGEST_DELAY
 from lava_torch.utils.weightutils import SignMode, truncated_bits, weight_range
@@ -104,7 +104,7 @@ def converter(*process_classes: type[AbstractProcess]):
     return register
 
 
-@converter(LIF, TernaryLIF)
+@converter(LIF, LIFReset, TernaryLIF)
 class LIFConverter(Converter):
     """Thresholds, bias and state times k; decays in 1/4096."""
 

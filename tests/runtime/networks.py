@@ -85,6 +85,28 @@ def other_neurons(tag, rng):
     return adaptive
 
 
+def library(tag, rng):
+    """One after another, what Lava's library has besides; one of them looks at the time."""
+    inputs = source(rng, (7,))
+    timed = lt.LIFReset if tag == "fixed_pt" else lt.LIFRefractory
+    turns = {"period": 5.0, "alpha": 0.1, "decay_bits": 8 if tag == "fixed_pt" else 0}
+    neurons = {
+        "resonant": lt.RF(shape=(7,), **turns, vth=0, name="resonant"),
+        "reset": lt.RF_IZ(shape=(7,), **turns, vth=1, name="reset"),
+        "zero": lt.RFZero((7,), freqs=np.full(7, 99), decay_tau=np.full(7, 0.1), name="zero"),
+        "timed": timed(shape=(7,), vth=1, bias_mant=1, name="timed"),
+        "delta": lt.Delta(shape=(7,), vth=1, cum_error=True, name="delta"),
+        "sigma": lt.SigmaDelta(shape=(7,), vth=1, name="sigma"),
+        "graded": lt.GradedVec(shape=(7,), name="graded"),
+        "product": lt.ProdNeuron(shape=(7,), vth=0, exp=1, name="product"),
+        "norm": lt.NormVecDelay(shape=(7,), vth=0, name="norm"),
+    }
+    inputs.s_out.connect([next(iter(p.in_ports)) for p in neurons.values()])
+    spiker = lt.Spiker(shape=(7,), period=2, payload=3, name="spiker")
+    spiker.s_out.connect([neurons["product"].a_in2, neurons["norm"].a_in2])
+    return neurons["product"]
+
+
 def isolated(tag, rng):
     return neurons(tag, (4,), "lif")
 
@@ -187,7 +209,7 @@ NETWORKS = {
     f.__name__: f
     for f in (
         recurrent, several_into_one, virtual_ports, concatenation, dense_to_dense, other_neurons,
-        isolated, sparse, delayed, convolved, learning, learning_sparse_delays,
+        library, isolated, sparse, delayed, convolved, learning, learning_sparse_delays,
         learning_convolved,
     )
 }  # fmt: skip

@@ -12,7 +12,7 @@ from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels.equation import clip, decay, equation, shift, spike, where
 from lava_torch.model.equation_model import EquationModel
-from lava_torch.proc.lif.process import LIF, TernaryLIF
+from lava_torch.proc.lif.process import LIF, LIFRefractory, LIFReset, TernaryLIF
 
 #: u and v have 24 bits.
 LIMIT = 1 << 23
@@ -67,6 +67,38 @@ def ternary_lif_fixed(a_in, u, v, bias_mant, bias_exp, du, dv, vth_hi, vth_lo):
     high, low = shift(vth_hi, FRACTION_BITS), shift(vth_lo, FRACTION_BITS)
     s = spike(v - high, high) - spike(low - v, -low)
     return s, u, where(s != 0, 0, v)
+
+
+def reset(u, v, interval, steps_to_reset):
+    """u and v, 0 where a reset is due, and the steps before the next."""
+    due = steps_to_reset <= 0
+    left = where(due, interval, steps_to_reset) - 1
+    return where(due, 0, u), where(due, 0, v), left
+
+
+@equation
+def lif_reset_float(a_in, u, v, bias_mant, du, dv, vth, reset_interval, steps_to_reset):
+    u, v, left = reset(u, v, reset_interval, steps_to_reset)
+    return *lif_float(a_in, u, v, bias_mant, du, dv, vth), left
+
+
+@equation
+def lif_reset_fixed(
+    a_in, u, v, bias_mant, bias_exp, du, dv, vth, reset_interval, steps_to_reset
+):  # fmt: skip
+    u, v, left = reset(u, v, reset_interval, steps_to_reset)
+    return *lif_fixed(a_in, u, v, bias_mant, bias_exp, du, dv, vth), left
+
+
+@equation
+def lif_refractory_float(
+    a_in, u, v, bias_mant, du, dv, vth, refractory_period, refractory_period_end, time_step
+):  # fmt: skip
+    u, charged = subthreshold_float(a_in, u, v, bias_mant, du, dv)
+    v = where(refractory_period_end < time_step, charged, v)
+    s = spike(v - vth, vth)
+    end = where(s, time_step + refractory_period, refractory_period_end)
+    return s, u, where(s, 0, v), end
 
 
 class FixedLIFModel(EquationModel):
@@ -145,3 +177,34 @@ class TernaryLIFModelFixed(FixedLIFModel):
         "vth_hi": (-131071, 131071, ""),
         "vth_lo": (-131071, 131071, ""),
     }
+
+
+@implements(proc=LIFReset, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class LIFResetModelFloat(FloatLIFModel):
+    """LIFReset in float32 or float64."""
+
+    equation = lif_reset_float
+    returns = (*FloatLIFModel.returns, "steps_to_reset")
+
+
+@implements(proc=LIFReset, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class LIFResetModelFixed(FixedLIFModel):
+    """LIFReset in Loihi's integers, bit by bit."""
+
+    equation = lif_reset_fixed
+    returns = (*FixedLIFModel.returns, "steps_to_reset")
+    ranges = LIFModelFixed.ranges
+
+
+@implements(proc=LIFRefractory, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class LIFRefractoryModelFloat(FloatLIFModel):
+    """LIFRefractory in float32 or float64."""
+
+    equation = lif_refractory_float
+    returns = (*FloatLIFModel.returns, "refractory_period_end")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -135,3 +137,100 @@ class TernaryLIF(AbstractLIF):
             )
         self.vth_hi = Var(shape=(1,), init=vth_hi)
         self.vth_lo = Var(shape=(1,), init=vth_lo)
+
+
+class LIFReset(LIF):
+    """LIF neurons whose current and voltage are set to 0 at regular times.
+
+    At the start of each step t with t % reset_interval == reset_offset % reset_interval, u = v = 0;
+    then the step is that of LIF. Steps count from 1, so that an offset of 0 resets at step
+    `reset_interval` first, and an interval of 1 in every step.
+
+    Parameters
+    ----------
+    reset_interval : steps from reset to reset, a whole number above 0; else ValueError.
+    reset_offset : the phase, a whole number, not negative; else ValueError.
+    Others as of LIF.
+
+    Vars beyond Lava's: `reset_interval` (1,), and `steps_to_reset` (shape), how many steps come
+    before the next one with a reset.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        u: ArrayLike = 0,
+        v: ArrayLike = 0,
+        du: ArrayLike = 0,
+        dv: ArrayLike = 0,
+        bias_mant: ArrayLike = 0,
+        bias_exp: ArrayLike = 0,
+        vth: ArrayLike = 10,
+        reset_interval: int = 1,
+        reset_offset: int = 0,
+        name: str | None = None,
+        log_config: LogConfig | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            shape=shape, u=u, v=v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp, vth=vth,
+            reset_interval=reset_interval, reset_offset=reset_offset, name=name,
+            log_config=log_config, **kwargs,
+        )  # fmt: skip
+        _check_steps(self, "reset_interval", reset_interval, 1)
+        _check_steps(self, "reset_offset", reset_offset, 0)
+        self.reset_interval = Var(shape=(1,), init=reset_interval)
+        self.steps_to_reset = Var(shape=shape, init=(reset_offset - 1) % reset_interval)
+
+
+class LIFRefractory(LIF):
+    """LIF neurons whose voltage stays as it is for some steps after a spike.
+
+        u = u (1 - du) + a_in
+        v = v (1 - dv) + u + bias_mant      unless t <= refractory_period_end
+        s_out = 1 where v > vth, and there v = 0, refractory_period_end = t + refractory_period
+
+    In floating point only, as in Lava.
+
+    Parameters
+    ----------
+    refractory_period : time steps, a whole number above 0; else ValueError.
+    Others as of LIF.
+
+    Vars: `refractory_period_end` (shape), the last step of the last refractory period, 0 at first;
+    and beyond Lava's `refractory_period` (1,).
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        u: ArrayLike = 0,
+        v: ArrayLike = 0,
+        du: ArrayLike = 0,
+        dv: ArrayLike = 0,
+        bias_mant: ArrayLike = 0,
+        bias_exp: ArrayLike = 0,
+        vth: ArrayLike = 10,
+        refractory_period: int = 1,
+        name: str | None = None,
+        log_config: LogConfig | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            shape=shape, u=u, v=v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp, vth=vth,
+            refractory_period=refractory_period, name=name, log_config=log_config, **kwargs,
+        )  # fmt: skip
+        _check_steps(self, "refractory_period", refractory_period, 1)
+        self.refractory_period = Var(shape=(1,), init=refractory_period)
+        self.refractory_period_end = Var(shape=shape, init=0)
+
+
+def _check_steps(process: AbstractProcess, name: str, value: object, least: int) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"{type(process).__name__} '{process.name}': {name} must be a whole number of time "
+            f"steps, {least} at least; got {value!r}."
+        )
