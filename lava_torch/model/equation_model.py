@@ -86,7 +86,7 @@ class EquationModel(TorchProcessModel):
             raise TypeError(
                 f"{type(self).__name__} of Process '{self.binding.name}': the equation "
                 f"'{self.equation.name}' {verb} {unknown}, which are neither ports nor Vars of the "
-                f"Process; those are {sorted(known)}. Rename them, or add the Vars."
+                f"Process; those are {sorted(known - {TIME_STEP})}. Rename them, or add the Vars."
             )
 
     def check(self, name: str, value: np.ndarray) -> None:
