@@ -220,3 +220,18 @@ def test_neurons_that_reset_are_deployed():
     x = torch.randint(0, 2, (STEPS, 5))
     assert torch.equal(fixed({"dense": x})["n"], quantized({"dense": x.float()})["n"].int())
     assert fixed({"dense": x})["n"].any()
+
+
+@pytest.mark.parametrize(("name", "tag"), BOTH)
+def test_a_run_goes_on_from_a_file(name, tag, tmp_path):
+    whole = ran(name, tag, (12, 18))
+    neurons, _ = network(name, tag, slice(0, 1))
+    config = lt.Loihi2SimCfg(select_tag=tag, dtype="float64")
+    with neurons:
+        neurons.run(lt.RunSteps(12), run_cfg=config)
+        neurons.save(tmp_path / "half.safetensors")
+    loaded = type(neurons).load(tmp_path / "half.safetensors")
+    with loaded:
+        loaded.run(lt.RunSteps(18), run_cfg=config)
+        found = {var.name: var.get() for var in loaded.vars}
+    assert_same(found, {key: whole[key] for key in found}, tag)
