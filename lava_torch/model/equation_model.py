@@ -14,7 +14,7 @@ from lava_torch.kernels.equation.gradient import has_gradient
 from lava_torch.kernels.equation.graph import CONDITION, NUMBER
 from lava_torch.kernels.equation.row import FULL, ROW, SCALAR, TIME, Source, equation_row
 from lava_torch.kernels.sequence import SEQUENCE, State, run_sequence
-from lava_torch.kernels.sequence.gradient import Unrolled, unroll
+from lava_torch.kernels.sequence.gradient import UNREAD, Unrolled, unroll
 from lava_torch.model.errors import VarInitError
 from lava_torch.model.layers import Layer, layer_of
 from lava_torch.model.rows import Rows, rows_method, rows_of, sum_dtype
@@ -213,35 +213,36 @@ class EquationModel(TorchProcessModel):
 
     def _differentiable_layer(self, layer: Layer) -> None:
         """The same, with gradients."""
-        arguments, size = self.equation.arguments, self._neurons()
-        states, values, layouts = {}, [], []
-        for name in arguments:
-            if name in self.binding.in_shapes:
-                values.append(layer.whole(name).to(self.compute_dtype).contiguous())
-                layouts.append(SEQUENCE)
-            elif name == TIME_STEP:
-                time = self._time(layer).expand(layer.steps, layer.batch, size)
-                values.append(time.contiguous())
-                layouts.append(SEQUENCE)
-            elif name in self.returns:
-                held = self._buffers[name].detach().reshape(layer.batch, size)
-                values.append(held.contiguous())
-                layouts.append(FULL)
-            else:
-                values.append(self._value(name).reshape(-1).contiguous())
-                layouts.append(SCALAR if values[-1].numel() == 1 else ROW)
-        for name, out in zip(self.returns, self._sends, strict=True):
-            states[name] = None if out else arguments.index(name) if name in arguments else -1
+        arguments = self.equation.arguments
+        given = [self._differentiable_source(name, layer) for name in arguments]
+        states = [
+            None if out else arguments.index(name) if name in arguments else UNREAD
+            for name, out in zip(self.returns, self._sends, strict=True)
+        ]
         unrolled = Unrolled(
-            self.equation, self.compute_dtype, self.binding.surrogate, tuple(layouts),
-            tuple(states.values()),
+            self.equation, self.compute_dtype, self.binding.surrogate,
+            tuple(source.layout for source in given), tuple(states),
         )  # fmt: skip
-        results = unroll(unrolled, values, layer.steps)
+        results = unroll(unrolled, [source.tensor for source in given], layer.steps)
         for name, out, result in zip(self.returns, self._sends, results, strict=True):
             if out:
                 layer.send(name, result)
             elif name in layer.traced:
                 layer.trace(name, result)
+
+    def _differentiable_source(self, name: str, layer: Layer) -> Source:
+        """An argument, as `unroll` takes it."""
+        size = self._neurons()
+        if name in self.binding.in_shapes:
+            return Source(layer.whole(name).to(self.compute_dtype).contiguous(), SEQUENCE)
+        if name == TIME_STEP:
+            time = self._time(layer).expand(layer.steps, layer.batch, size)
+            return Source(time.contiguous(), SEQUENCE)
+        if name in self.returns:
+            held = self._buffers[name].detach().reshape(layer.batch, size)
+            return Source(held.contiguous(), FULL)
+        value = self._value(name).reshape(-1).contiguous()
+        return Source(value, SCALAR if value.numel() == 1 else ROW)
 
     def _time(self, layer: Layer) -> Tensor:
         """The time steps of a layer, as all neurons see them."""

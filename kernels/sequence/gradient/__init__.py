@@ -31,6 +31,9 @@ from lava_torch.kernels.sequence import (
     run_sequence,
 )
 
+#: In `Unrolled.states`: no argument.
+UNREAD = -1
+
 
 @dataclass(frozen=True)
 class Unrolled:
@@ -38,7 +41,7 @@ class Unrolled:
 
     `layouts` says of each argument how it lies: SCALAR (1,), ROW (size,), SEQUENCE
     (steps, batch, size), or FULL (batch, size), which is state. `states` says of each result which
-    argument it is in the next step; None for what is sent, and -1 for state that nothing reads.
+    argument it is in the next step; None for what is sent, and UNREAD for state that nothing reads.
     """
 
     equation: Equation
@@ -68,7 +71,7 @@ class GradientOp:
     @cached_property
     def carried(self) -> dict[int, int]:
         """The results that are read as state in the next step, with the arguments that they are."""
-        return {j: i for j, i in enumerate(self.forward.states) if i is not None and i >= 0}
+        return {j: i for j, i in enumerate(self.forward.states) if i is not None and i != UNREAD}
 
     @cached_property
     def graph(self) -> Graph:
@@ -192,7 +195,7 @@ def _forward(
         written.append(workspace.empty((steps, batch, size), dtype, device))
         if argument is None:
             results.append(written[-1])
-        elif argument < 0:
+        elif argument == UNREAD:
             last = torch.empty((batch, size), dtype=dtype, device=device)
             results.append(State(last, None, written[-1]))
         else:
@@ -252,4 +255,4 @@ def _shape(unrolled: Unrolled, values: Sequence[Tensor]) -> tuple[int, int]:
     return batch, size
 
 
-__all__ = ["GradientOp", "Unrolled", "unroll"]
+__all__ = ["UNREAD", "GradientOp", "Unrolled", "unroll"]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lava_torch.kernels.equation.surrogate import use_surrogate
 from lava_torch.kernels.sequence import FULL, SEQUENCE
-from lava_torch.kernels.sequence.gradient import Unrolled
+from lava_torch.kernels.sequence.gradient import UNREAD, Unrolled
 
 
 def results(unrolled: Unrolled, values: Sequence[Tensor], steps: int) -> list[Tensor]:
@@ -26,7 +26,7 @@ def results(unrolled: Unrolled, values: Sequence[Tensor], steps: int) -> list[Te
             found = step(*given)
             for j, (value, argument) in enumerate(zip(found, unrolled.states, strict=True)):
                 rows[j].append(value)
-                if argument is not None and argument >= 0:
+                if argument is not None and argument != UNREAD:
                     now[argument] = value
     return [torch.stack(row) for row in rows]
 
