@@ -17,9 +17,12 @@ from torch import Tensor
 
 #: The smallest tensor that is worth it, and what is kept at most, in bytes.
 LEAST, MOST = 1 << 18, 1 << 28
+#: How many tensors are made before a block that none of them used is given back.
+PATIENCE = 500
 
-_free: defaultdict[int, list[np.ndarray]] = defaultdict(list)
-_kept = [0]
+#: By size, blocks with the number of the tensor before which each was kept.
+_free: defaultdict[int, list[tuple[int, np.ndarray]]] = defaultdict(list)
+_kept, _made = [0], [0]
 
 
 def empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -31,10 +34,12 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> T
     # Sizes in steps of an eighth, so that batches of a little less reuse a block.
     step = 1 << (size.bit_length() - 4)
     capacity = -(-size // step) * step
+    _made[0] += 1
     try:
-        block = _free[capacity].pop()  # atomic, as append is: finalizers may run in any thread
+        _, block = _free[capacity].pop()  # atomic, as append is: finalizers may run in any thread
         _kept[0] -= capacity
     except IndexError:
+        _give_back()
         block = np.empty(capacity, np.uint8)
     view = block[:size]
     weakref.finalize(view, _keep, block).atexit = False
@@ -44,4 +49,14 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> T
 def _keep(block: np.ndarray) -> None:
     if _kept[0] + block.nbytes <= MOST:
         _kept[0] += block.nbytes
-        _free[block.nbytes].append(block)
+        _free[block.nbytes].append((_made[0], block))
+
+
+def _give_back() -> None:
+    """Drop the blocks that were not used for long; the oldest of a size are its first."""
+    for blocks in list(_free.values()):
+        while blocks and blocks[0][0] < _made[0] - PATIENCE:
+            try:
+                _kept[0] -= blocks.pop(0)[1].nbytes
+            except IndexError:  # another thread took it
+                break

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields
 from functools import lru_cache
 
 import torch
 
 from lava_torch.kernels.equation import symbolic
 from lava_torch.kernels.equation.dispatch import Equation
-from lava_torch.kernels.equation.errors import EquationError
 from lava_torch.kernels.equation.graph import CONDITION, Graph, Node
 from lava_torch.kernels.equation.surrogate import Surrogate
 from lava_torch.kernels.equation.trace import Symbol, trace
@@ -48,16 +47,20 @@ def gradient_graph(
 
 
 def has_gradient(equation: Equation, dtype: torch.dtype, surrogate: Surrogate) -> bool:
-    """Whether `gradient_graph` can be made, and holds for good: the surrogate is a frozen dataclass
-    of numbers, whose `gradient` can be traced."""
-    frozen = is_dataclass(surrogate) and type(surrogate).__dataclass_params__.frozen
+    """Whether `gradient_graph` can be made, and holds for good: the surrogate's own class is a
+    frozen dataclass, all of whose fields tell it from others, and its `gradient` can be traced."""
     # One that changes the spikes is not known to the other bodies.
-    if not frozen or type(surrogate).spike is not Surrogate.spike:
+    if not _is_constant(surrogate) or type(surrogate).spike is not Surrogate.spike:
         return False
     try:
         return _can_be_traced(equation, dtype, surrogate)
     except TypeError:  # a field has no hash
         return False
+
+
+def _is_constant(surrogate: Surrogate) -> bool:
+    own = vars(type(surrogate)).get("__dataclass_params__")  # a base's says nothing of its fields
+    return own is not None and own.frozen and own.eq and all(f.compare for f in fields(surrogate))
 
 
 @lru_cache(maxsize=1024)
@@ -66,7 +69,7 @@ def _can_be_traced(equation: Equation, dtype: torch.dtype, surrogate: Surrogate)
     everything = tuple(range(len(equation.arguments)))
     try:
         gradient_graph(equation, dtype, surrogate, (True,) * results, everything)
-    except EquationError:
+    except Exception:  # of whatever kind a user's gradient raises where it is given no tensor
         return False
     return True
 

@@ -41,7 +41,10 @@ class Surrogate(ABC):
 
         `scale` broadcasts to x, counts as 1 where it is not positive, and gets no gradient.
         """
-        return apply(_Spike, _TransformedSpike, x, *_guarded(x, scale), self)
+        scale, factor = _guarded(x, scale)
+        if scale is not None and scale.numel() > 1 and scale.shape != x.shape:
+            x, scale = torch.broadcast_tensors(x, scale)  # each has a gradient of its own
+        return apply(_Spike, _TransformedSpike, x, scale, factor, self)
 
 
 def _guarded(x: Tensor, scale: Tensor | float) -> tuple[Tensor | None, float]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels import workspace
+from lava_torch.kernels.autograd import recorded
 
 
 def delayed_product(x: Tensor, weights: Tensor, first: Tensor) -> Tensor:
@@ -22,7 +23,9 @@ def delayed_product(x: Tensor, weights: Tensor, first: Tensor) -> Tensor:
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, first: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weights)
+        of_x, of_weights, _ = ctx.needs_input_grad
+        ctx.save_for_backward(x if of_weights else None, weights if of_x else None)
+        ctx.shape = x.shape
         y = workspace.empty((*x.shape[:2], len(weights)), x.dtype, x.device)
         y[0] = first
         torch.mm(x[:-1].flatten(0, 1), weights.t(), out=y[1:].flatten(0, 1))
@@ -31,17 +34,21 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weights = ctx.saved_tensors
-        arrived, sent = g[1:].flatten(0, 1), x[:-1].flatten(0, 1)
-        of_x = _before(arrived, weights, x) if ctx.needs_input_grad[0] else None
-        of_weights = arrived.t() @ sent if ctx.needs_input_grad[1] else None
+        steps, batch, n = g.shape
+        arrived = g[1:].reshape((steps - 1) * batch, n)
+        of_x = _before(arrived, weights, ctx.shape) if ctx.needs_input_grad[0] else None
+        of_weights = None
+        if ctx.needs_input_grad[1]:
+            of_weights = arrived.t() @ x[:-1].reshape((steps - 1) * batch, x.shape[2])
         return of_x, of_weights, None
 
 
-def _before(arrived: Tensor, weights: Tensor, x: Tensor) -> Tensor:
-    """The gradient of x: what the last step sends arrives nowhere."""
-    if torch.is_grad_enabled():  # for gradients of gradients, which out= has none of
-        return torch.cat([arrived @ weights, torch.zeros_like(x[-1])]).view_as(x)
-    found = workspace.empty(tuple(x.shape), x.dtype, x.device)
+def _before(arrived: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient of x, of this shape: what the last step sends arrives nowhere."""
+    if recorded([arrived]):
+        last = arrived.new_zeros((shape[1], shape[2]))
+        return torch.cat([arrived @ weights, last]).reshape(shape)
+    found = workspace.empty(tuple(shape), arrived.dtype, arrived.device)
     found[-1] = 0
     torch.mm(arrived, weights, out=found[:-1].flatten(0, 1))
     return found

@@ -88,7 +88,8 @@ class Network(nn.Module):
         from the same state; `reset()` makes that the initial one.
 
         Processes that need nothing of each other within a step do all steps at once, one Process
-        after another, which in floating point changes the order of sums; cycles are stepped. With
+        after another, which in floating point changes the order of sums (and where models of your
+        own draw from torch's generator, the order of draws); cycles are stepped. With
         `stepper="eager"` in the run config all are.
 
         Parameters
@@ -225,12 +226,17 @@ def _receive(
             message = messages.get(source)
             if message is not None:
                 message = message if view is None else view.apply(message)
-                total = message if total is None else total + message
+                total = message if total is None else _sum(total, message)
         if total is None:
             total = model.zeros(model.binding.in_shapes[port])
         dtype = model.compute_dtype
         inputs[port] = total if total.dtype == dtype else total.to(dtype)
     return inputs
+
+
+def _sum(a: Tensor, b: Tensor) -> Tensor:
+    # torch's sum of two conditions is "or".
+    return a.int() + b.int() if a.dtype == b.dtype == torch.bool else a + b
 
 
 def _by_port(wire: Wire, result: Tensor | Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:

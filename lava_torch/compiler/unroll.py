@@ -69,13 +69,12 @@ class Unroll:
 
     def _in_layers(self, parts: Sequence[Part], inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
         keys = self.outputs.values()
-        try:
-            found = unroll_layers.unroll(self.network, parts, inputs, self.steps, keys)
-        except Exception as error:
-            if self.network.position is not None:
-                error.add_note(f"In Process '{self.network.position[0]}', in the unroll.")
-            raise
-        return {name: found[key] for name, key in self.outputs.items()}
+        found = unroll_layers.unroll(self.network, parts, inputs, self.steps, keys)
+        results: dict[str, Tensor] = {}
+        for name, key in self.outputs.items():
+            again = any(found[key] is result for result in results.values())
+            results[name] = found[key].clone() if again else found[key]
+        return results
 
     def _step_by_step(self, inputs: Mapping[Key, Tensor]) -> dict[str, Tensor]:
         rows: dict[str, list[Tensor]] = {name: [] for name in self.outputs}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from lava_torch.compiler.chunk import Chunk, ModelLayer
 from lava_torch.compiler.parts import Part, divide
@@ -24,9 +25,11 @@ from lava_torch.model.layers import flat_sequence
 if TYPE_CHECKING:
     from lava_torch.compiler.network import Network
 
-#: The most bytes of messages that are held at once where no gradient needs them.
+#: The most bytes of messages that are held at once where no gradient is recorded.
 BYTES = 64 << 20
+#: What layers compute in, and what else kernels read.
 DTYPES = (torch.float32, torch.float64, torch.int32)
+READABLE = (*DTYPES, torch.bool, torch.uint8, torch.int64)
 
 
 @dataclass
@@ -39,7 +42,8 @@ class _UnrolledLayer(ModelLayer):
 
     def messages(self, port: str) -> list[Tensor]:
         fed = self.fed.get((self.name, port))
-        return [*([] if fed is None else [fed]), *super().messages(port)]
+        found = [*([] if fed is None else [fed]), *super().messages(port)]
+        return [x if x.dtype in READABLE else x.to(self.model.compute_dtype) for x in found]
 
     def spikes(self, port: str) -> bool:
         sources = [source for source, _ in self.links[port]]
@@ -56,8 +60,10 @@ def plan(network: Network, keys: Iterable[Key]) -> list[Part] | str:
     stepper = network.graph.run_cfg.stepper
     if stepper not in ("auto", "layers"):
         return f"stepper='{stepper}'"
-    if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling():
+    if _transformed():
         return "a transform of torch looks at each operation"
+    if network.clock.batch_size == 0:
+        return "there are no items"
     if network.device.type not in ("cpu", "cuda"):
         return f"there are no kernels for {network.device}"
     if network.device.type == "cuda" and not _has_triton():
@@ -72,6 +78,12 @@ def plan(network: Network, keys: Iterable[Key]) -> list[Part] | str:
         return "no Process of it can do all steps at once"
     hidden = [key for key in keys if key[0] in layered and not _seen(network, key)]
     return f"no layer gives Var '{'.'.join(hidden[0])}'" if hidden else parts
+
+
+def _transformed() -> bool:
+    forward_mode = forward_ad._current_level >= 0
+    compiling = torch.compiler.is_compiling()
+    return torch._C._are_functorch_transforms_active() or compiling or forward_mode
 
 
 @cache
@@ -120,17 +132,13 @@ def unroll(
     wanted = list(dict.fromkeys(keys))
     batch = network.clock.batch_size or 1
     sequences = {key: _flat(network, key, x[:steps], batch) for key, x in fed.items()}
-    differentiable = torch.is_grad_enabled() and (
-        any(p.requires_grad for p in network.parameters())
-        or any(x.requires_grad for x in sequences.values())
-    )
-    length = steps if differentiable else _length(network, batch)
+    length = steps if torch.is_grad_enabled() else _length(network, batch)
     first, found = int(network.clock.time_step) + 1, []
     for start in range(0, steps, length):
         count = min(length, steps - start)
         now = {key: x[start : start + count] for key, x in sequences.items()}
         chunk = Chunk(network, first + start, count)
-        found.append(_run_chunk(chunk, parts, now, wanted, differentiable))
+        found.append(_run_chunk(chunk, parts, now, wanted))
     if len(found) == 1:
         return found[0]
     return {key: torch.cat([part[key] for part in found]) for key in wanted}
@@ -154,7 +162,6 @@ def _run_chunk(
     parts: Sequence[Part],
     fed: Mapping[Key, Tensor],
     wanted: list[Key],
-    differentiable: bool,
 ) -> dict[Key, Tensor]:
     network = chunk.network
     links = {wire.node: wire.inputs for wire in network._wires}
@@ -170,16 +177,28 @@ def _run_chunk(
         network._place[0] = (name, "spiking")
         ports = {port: sources for port, _, sources in links.get(name, ())}
         traced = frozenset(var for node, var in wanted if node == name and var in model.traceable)
-        layer = _UnrolledLayer(
-            chunk, name, model, ports, traced, differentiable=differentiable, fed=fed
-        )
-        if not model.recorder:
-            model.layer(layer)
+        layer = _UnrolledLayer(chunk, name, model, ports, traced, fed=fed)
+        layer.differentiable = torch.is_grad_enabled() and _needs_gradient(layer)
+        if model.recorder:
+            for port in model.binding.in_shapes:
+                received[name, port] = layer.whole(port).to(model.compute_dtype)
             continue
-        for port in model.binding.in_shapes:
-            received[name, port] = layer.whole(port).to(model.compute_dtype)
+        try:
+            model.layer(layer)
+        except Exception as error:
+            error.add_note(f"In Process '{name}', spiking phase, all steps of the unroll at once.")
+            raise
     network._place[0] = None
     return {key: _result(chunk, key, received) for key in wanted}
+
+
+def _needs_gradient(layer: _UnrolledLayer) -> bool:
+    """Whether what arrives or what the model holds has a gradient; a tensor may stand in for a
+    parameter."""
+    held = (*layer.model.parameters(), *vars(layer.model).values())
+    if any(isinstance(x, Tensor) and x.requires_grad for x in held):
+        return True
+    return any(x.requires_grad for port in layer.links for x in layer.messages(port))
 
 
 def _step_part(
@@ -195,7 +214,7 @@ def _step_part(
     }
     own = {key: _shaped(chunk, key, x) for key, x in fed.items() if key[0] in part.nodes}
     kept = [key for key in wanted if key[0] in part.nodes and _changes(network, *key)]
-    rows: dict[Key, list[Tensor]] = {}
+    rows: list[dict[Key, Tensor]] = []
     clock.time_step = torch.full_like(clock.time_step, chunk.first - 1)
     for t in range(chunk.steps):
         clock.tick()
@@ -203,14 +222,18 @@ def _step_part(
         now = {key: x[t] for key, x in own.items()}
         for wire in wires:
             network._place[0] = (wire.node, "spiking")
-            network._spike(wire, network._modules[wire.node], now, messages, observe=False)
+            try:
+                network._spike(wire, network._modules[wire.node], now, messages, observe=False)
+            except Exception as error:
+                step = f"time step {chunk.first + t}"
+                error.add_note(f"In Process '{wire.node}', spiking phase, {step} of the unroll.")
+                raise
         sent = {key: x for key, x in messages.items() if key not in arriving}
-        sent |= {(node, var): getattr(network.models[node], var) for node, var in kept}
-        for key, x in sent.items():
-            rows.setdefault(key, []).append(x)
+        rows.append(sent | {(n, var): getattr(network.models[n], var) for n, var in kept})
     received = {}
-    for key, row in rows.items():
-        whole = torch.stack(torch.broadcast_tensors(*row))
+    for key in dict.fromkeys(key for row in rows for key in row):
+        silent = network.models[key[0]].zeros(_shape(chunk, key))  # where nothing is sent
+        whole = torch.stack(torch.broadcast_tensors(*(row.get(key, silent) for row in rows)))
         batched = whole.ndim > 1 + len(_shape(chunk, key))
         flat = flat_sequence(whole, chunk.steps, whole.shape[1] if batched else 1)
         model = network.models[key[0]]

@@ -89,7 +89,9 @@ class ConnectionModel(TorchProcessModel):
         held = getattr(self, self.buffer).detach()
         row = layer.batch, math.prod(self.binding.out_shapes["a_out"])
         if layer.differentiable and self.buffer not in layer.traced:
-            known = unchanged(self, "delivered", ()) is not None
+            # Under autocast torch's own product chooses its precision.
+            autocast = torch.is_autocast_enabled(s_in.device.type)
+            known = unchanged(self, "delivered", ()) is not None and not autocast
             deliver = self.delivered if known else self._delivered
             layer.send("a_out", deliver(s_in.contiguous(), held.reshape(row)))
             return

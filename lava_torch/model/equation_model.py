@@ -178,6 +178,9 @@ class EquationModel(TorchProcessModel):
         return self.returns
 
     def unroll_obstacle(self) -> str | None:
+        changing = {*self.binding.in_shapes, *self.returns, TIME_STEP}
+        if not changing & set(self.equation.arguments):
+            return "its equation reads neither a port nor state"
         floating = self.compute_dtype in (torch.float32, torch.float64)
         changed = [n for n, out in zip(self.returns, self._sends, strict=True) if not out]
         if any(getattr(self, name).dtype != self.compute_dtype for name in changed):

@@ -73,8 +73,12 @@ def layer_of(*methods: str) -> Callable[[Method], Method]:
 def has_layer(model: TorchProcessModel) -> bool:
     """Whether a model has a `layer` that says all that its class does in a step."""
     mirrored = unchanged(model, "layer", PHASES)
-    defined = (m for m in PHASES if callable(getattr(model, m, None)))
-    return mirrored is not None and set(defined) <= set(mirrored)
+    defined = [m for m in PHASES if callable(getattr(model, m, None))]
+    if mirrored is None or not set(defined) <= set(mirrored):
+        return False
+    # What a class has changed that its rows are made of, its layer does not know either.
+    rows = [f"{m}_rows" for m in defined if hasattr(model, f"{m}_rows")]
+    return all(unchanged(model, name, ()) is not None for name in rows)
 
 
 def flat_sequence(x: Tensor, steps: int, batch: int) -> Tensor:

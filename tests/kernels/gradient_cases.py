@@ -159,9 +159,11 @@ def combinations(
 def assert_agree(actual: tuple, expected: tuple) -> None:
     """Closely: sums over steps are made in another order."""
     for got, want in zip([*actual[0], *actual[1]], [*expected[0], *expected[1]], strict=True):
-        assert (got is None) == (want is None)
-        if got is None or got.dtype == torch.bool:
-            assert got is want or torch.equal(got, want)
+        if got is None or want is None:  # torch knows of fewer functions that they have none
+            assert got is want or not (want if got is None else got).any()
+            continue
+        if got.dtype == torch.bool:
+            assert torch.equal(got, want)
             continue
         assert got.dtype == want.dtype and got.shape == want.shape
         tolerance = 2e-4 if got.dtype == torch.float32 else 1e-9

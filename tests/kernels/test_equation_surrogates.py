@@ -124,3 +124,13 @@ def test_unknown_surrogates():
 def test_surrogates_check_their_parameter(kind, value):
     with pytest.raises(ValueError, match=f"{kind.__name__}\\("):
         kind(value)
+
+
+def test_a_scale_of_more_elements_than_the_value():
+    """Each has the gradient that its own scale gives, and the value their sum."""
+    x = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+    g = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+    (spike(x, scale) * g).sum().backward()
+    wanted = (g * ArcTan().gradient(0.3 / scale) / scale).sum()
+    torch.testing.assert_close(x.grad, wanted.reshape(1))

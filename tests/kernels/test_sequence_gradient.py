@@ -151,6 +151,27 @@ class OnTensorsFrozen(OnTensors):
     pass
 
 
+class Scaled(ArcTan):
+    """Its own class is no dataclass: what it adds is no part of it."""
+
+    gain = 1.0
+
+    def gradient(self, x):
+        return super().gradient(x) * self.gain
+
+
+@dataclass(frozen=True)
+class Hidden(OfOperators):
+    extra: float = field(default=1.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Picky(OfOperators):
+    def gradient(self, x):
+        assert isinstance(x, torch.Tensor)
+        return x
+
+
 @dataclass(frozen=True)
 class OfAList(OfOperators):
     width: list[float] = field(default_factory=lambda: [1.0])
@@ -158,6 +179,9 @@ class OfAList(OfOperators):
 
 def test_which_surrogates_can_be_compiled():
     assert has_gradient(lif, torch.float32, OfOperators())
-    for other in (OnTensors(), OnTensorsFrozen(), Annealed(), OfAList()):
+    others = (
+        OnTensors(), OnTensorsFrozen(), Annealed(), OfAList(), Scaled(), Hidden(), Picky(),
+    )  # fmt: skip
+    for other in others:
         assert not has_gradient(lif, torch.float32, other)
     assert not has_gradient(lif, torch.float32, Smooth("arctan"))  # its spikes are others

@@ -39,8 +39,19 @@ def test_no_more_is_kept_than_wanted(monkeypatch):
     tensors = [workspace.empty(LARGE, torch.float32, CPU) for _ in range(4)]
     assert len({t.data_ptr() for t in tensors}) == 4
     del tensors
-    assert workspace._kept[0] == sum(b.nbytes for bs in workspace._free.values() for b in bs)
+    assert workspace._kept[0] == sum(b.nbytes for bs in workspace._free.values() for _, b in bs)
     assert 0 < workspace._kept[0] <= 5 << 20
+
+
+def test_what_is_not_used_for_long_is_given_back(monkeypatch):
+    monkeypatch.setattr(workspace, "PATIENCE", 10)
+    del_me = workspace.empty(LARGE, torch.float32, CPU)
+    del del_me
+    assert workspace._kept[0] >= 2 << 20
+    for _ in range(12):
+        workspace.empty((4096, 1024), torch.float32, CPU)
+    workspace.empty((8192, 1024), torch.float32, CPU)  # there is no block of this size
+    assert [len(blocks) for size, blocks in workspace._free.items() if size < 4 << 20] == [0]
 
 
 def test_threads_never_share_a_block():

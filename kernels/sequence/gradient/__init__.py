@@ -6,7 +6,7 @@ forward. The equations' gradients are generated (`lava_torch.kernels.equation.gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lava_torch.kernels import workspace
+from lava_torch.kernels.autograd import recorded
 from lava_torch.kernels.equation.dispatch import Equation
 from lava_torch.kernels.equation.gradient import gradient_graph
 from lava_torch.kernels.equation.graph import CONDITION, Graph
@@ -69,18 +70,33 @@ class GradientOp:
         return self.forward.dtype
 
     @cached_property
-    def carried(self) -> dict[int, int]:
+    def read(self) -> dict[int, int]:
         """The results that are read as state in the next step, with the arguments that they are."""
         return {j: i for j, i in enumerate(self.forward.states) if i is not None and i != UNREAD}
 
     @cached_property
-    def graph(self) -> Graph:
-        """Its results: of the `wanted` arguments, then of the carried ones."""
-        known = tuple(g or j in self.carried for j, g in enumerate(self.given))
-        wanted = (*self.wanted, *self.carried.values())
+    def carried(self) -> dict[int, int]:
+        """Those of them on which some given result depends, in the same step or later."""
+        found: dict[int, int] = {}
+        while self.read:
+            graph = self._graph(found, tuple(self.read.values()))
+            pairs = zip(self.read.items(), range(len(self.read)), strict=True)
+            more = {j: i for (j, i), k in pairs if not _is_zero(graph, k)}
+            if more.keys() <= found.keys():
+                break
+            found |= more
+        return found
+
+    def _graph(self, carried: Collection[int], wanted: tuple[int, ...]) -> Graph:
+        known = tuple(g or j in carried for j, g in enumerate(self.given))
         return gradient_graph(
             self.forward.equation, self.dtype, self.forward.surrogate, known, wanted
         )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its results: of the `wanted` arguments, then of the carried ones."""
+        return self._graph(self.carried, (*self.wanted, *self.carried.values()))
 
     @cached_property
     def reads(self) -> tuple[int, ...]:
@@ -97,7 +113,7 @@ class GradientOp:
         layouts, found = self.forward.layouts, {}
         for i in self.reads:
             found[f"p{i}"] = layouts[i]
-        for j, i in self.carried.items():
+        for j, i in self.read.items():
             if i in self.reads:
                 found[f"r{j}"] = SEQUENCE
         for j, given in enumerate(self.given):
@@ -107,6 +123,10 @@ class GradientOp:
             found[f"d{i}"] = SEQUENCE if layouts[i] == SEQUENCE else FULL
         return found
 
+    def is_zero(self, k: int) -> bool:
+        """Whether no given result depends on the k-th of the wanted arguments."""
+        return _is_zero(self.graph, k)
+
     def named(self, *layouts: str) -> list[str]:
         """The tensors that lie in one of these ways."""
         return [name for name, layout in self.layouts.items() if layout in layouts]
@@ -114,13 +134,18 @@ class GradientOp:
     def before(self, argument: int) -> str | None:
         """The trajectory that holds, one step earlier, what an argument is; None if it is no
         state."""
-        return next((f"r{j}" for j, i in self.carried.items() if i == argument), None)
+        return next((f"r{j}" for j, i in self.read.items() if i == argument), None)
 
     @property
     def comment(self) -> str:
         """Which argument is which."""
         names = enumerate(self.forward.equation.arguments)
         return f"{self.name}: " + ", ".join(f"p{i} = {name!r}" for i, name in names)
+
+
+def _is_zero(graph: Graph, k: int) -> bool:
+    node = graph.nodes[graph.outputs[k]]
+    return node.op == "constant" and node.value == 0
 
 
 def unroll(
@@ -156,19 +181,26 @@ class _Unroll(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*(r for r in results if r.dtype == torch.bool))
         trajectories = [r for r, i in zip(results, unrolled.states, strict=True) if i is not None]
-        ctx.save_for_backward(*values, *trajectories)
+        # The others may be written to meanwhile, as they may be where each step is recorded. Only
+        # gradients of gradients look at them.
+        reads = _may_read(unrolled, tuple(v.requires_grad for v in values))
+        ctx.others = [None if i in reads else v.detach() for i, v in enumerate(values)]
+        ctx.save_for_backward(
+            *(v if i in reads else None for i, v in enumerate(values)), *trajectories
+        )
         return results
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        count = len(ctx.unrolled.layouts)
-        values, trajectories = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        count, saved = len(ctx.unrolled.layouts), ctx.saved_tensors
+        values = [s if o is None else o for s, o in zip(saved, ctx.others, strict=False)]
+        trajectories = saved[count:]
         layouts = ctx.unrolled.layouts
         wanted = [i for i in range(count) if ctx.needs_input_grad[3 + i] and layouts[i] != FULL]
         found: list[Tensor | None] = [None] * (3 + count)
         if all(g is None for g in gradients) or not wanted:
             return tuple(found)
-        if torch.is_grad_enabled() or ctx.backend == "reference":
+        if recorded(gradients) or ctx.backend == "reference":
             from lava_torch.kernels.sequence.gradient import reference
 
             parts = reference.gradients(ctx.unrolled, values, ctx.steps, gradients, wanted)
@@ -216,7 +248,7 @@ def _backward(
     trajectories: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     wanted: Sequence[int],
-) -> list[Tensor]:
+) -> list[Tensor | None]:
     unrolled, steps = ctx.unrolled, ctx.steps
     batch, size = _shape(unrolled, values)
     op = _op(unrolled, tuple(g is not None for g in gradients), tuple(wanted))
@@ -234,7 +266,17 @@ def _backward(
         name = ctx.backend or backend_of(unrolled.equation, values[0].device)
         module = import_module(f"{__name__}.{name}")
         module.run(op, [tensors[name] for name in op.layouts], steps, batch, size)
-    return [_summed(tensors[f"d{i}"], unrolled.layouts[i]) for i in wanted]
+    return [
+        None if op.is_zero(k) else _summed(tensors[f"d{i}"], unrolled.layouts[i])
+        for k, i in enumerate(wanted)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _may_read(unrolled: Unrolled, needed: tuple[bool, ...]) -> frozenset[int]:
+    """The arguments whose values some gradient of those that are needed may depend on."""
+    wanted = tuple(i for i, n in enumerate(needed) if n and unrolled.layouts[i] != FULL)
+    return frozenset(_op(unrolled, (True,) * len(unrolled.states), wanted).reads)
 
 
 @lru_cache(maxsize=4096)

@@ -37,9 +37,9 @@ def gradients(
     steps: int,
     given: Sequence[Tensor | None],
     wanted: Sequence[int],
-) -> list[Tensor]:
+) -> list[Tensor | None]:
     """The gradients of the arguments `wanted`, from those of the results; with a graph of their own
-    where autograd is on."""
+    where autograd is on. None where nothing depends on one."""
     if not steps:
         return [torch.zeros_like(values[i]) for i in wanted]
     create = torch.is_grad_enabled()
@@ -54,10 +54,10 @@ def gradients(
         used = [(r, g) for r, g in used if r.requires_grad]
         sources = [leaves[i] for i in wanted]
         if not used:
-            return [torch.zeros_like(x) for x in sources]
+            return [None for _ in sources]
         outputs, cotangents = zip(*used, strict=True)
         return list(
             torch.autograd.grad(
-                outputs, sources, cotangents, create_graph=create, materialize_grads=True
+                outputs, sources, cotangents, create_graph=create, allow_unused=True
             )
         )
