@@ -41,6 +41,8 @@ class ConnectionModel(TorchProcessModel):
     computes = True
     #: The Var that holds what is sent next.
     buffer: ClassVar[str] = "a_buff"
+    #: What a layer gives `propagate` at once on a CPU: items with so many bytes of results; None: all.
+    at_once: ClassVar[int | None] = None
     #: The share of active inputs above which `linear`, which multiplies by every weight, is faster
     #: than a visit to those of the active ones; None: never.
     crossover: ClassVar[float | None] = None
@@ -114,7 +116,12 @@ class ConnectionModel(TorchProcessModel):
         items = s_in.shape[0] * s_in.shape[1]
         if items == 0:  # of one step nothing is sent within it
             return s_in.new_empty(0)
-        return self.propagate(s_in.reshape(items, *self.binding.in_shapes["s_in"]))
+        batch = s_in.reshape(items, *self.binding.in_shapes["s_in"])
+        if self.at_once is None or not s_in.is_cpu:
+            return self.propagate(batch)
+        size = math.prod(self.binding.out_shapes["a_out"]) * s_in.element_size()
+        pieces = batch.split(max(1, self.at_once // size))
+        return torch.cat([self.propagate(piece) for piece in pieces])
 
     def events(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, bool]:
         """What arrives, for a row that sums it: spikes, count, x, and whether x counts."""
