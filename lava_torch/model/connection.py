@@ -41,7 +41,7 @@ class ConnectionModel(TorchProcessModel):
     computes = True
     #: The Var that holds what is sent next.
     buffer: ClassVar[str] = "a_buff"
-    #: What a layer gives `propagate` at once on a CPU: items with so many bytes of results; None: all.
+    #: What a layer gives `propagate` at once on a CPU: items with so many bytes of results.
     at_once: ClassVar[int | None] = None
     #: The share of active inputs above which `linear`, which multiplies by every weight, is faster
     #: than a visit to those of the active ones; None: never.
