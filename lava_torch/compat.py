@@ -277,7 +277,8 @@ TABLE: dict[str, dict[str, str]] = {
         "PySigmaModelFixed=SigmaModelFixed PyDeltaModelFloat=DeltaModelFloat "
         "PyDeltaModelFixed=DeltaModelFixed PySigmaDeltaModelFloat=SigmaDeltaModelFloat "
         "PySigmaDeltaModelFixed=SigmaDeltaModelFixed",
-        NOT_YET: "ReLU AbstractSigmaModel AbstractDeltaModel AbstractSigmaDeltaModel",
+        NOT_YET: "ReLU AbstractSigmaModel AbstractDeltaModel AbstractSigmaDeltaModel "
+        "PySigmaDeltaModelFixedCorrected",
     },
     "lava.proc.sdn.process": {
         "lava_torch.proc.sdn.process": "ActivationMode Sigma Delta SigmaDelta"
@@ -294,7 +295,10 @@ TABLE: dict[str, dict[str, str]] = {
         "lava_torch.proc.sparse.learning": "LearningSparse",
     },
     "lava.proc.spiker.models": {"lava_torch.proc.spiker.models": "SpikerModel"},
-    "lava.proc.spiker.process": {"lava_torch.proc.spiker.process": "Spiker Spiker32bit"},
+    "lava.proc.spiker.process": {
+        "lava_torch.proc.spiker.process": "Spiker",
+        NOT_YET: "Spiker32bit",
+    },
     "lava.utils.dataloader.mnist": {"lava_torch.utils.mnist": "MnistDataset"},
     "lava.utils.loihi": {
         "lava_torch.utils.loihi": "host ChipGeneration use_slurm_host use_ethernet_host "

@@ -143,6 +143,36 @@ def test_gradients_layer_by_layer_and_step_by_step(name):
     assert any(g is not None and g.abs().max() > 0 for g in found[0])
 
 
+def test_they_tell_their_shape():
+    for name in set(CASES) - {"LIFReset", "LIFRefractory", "Spiker"}:
+        assert CASES[name](False).shape == (N,)
+
+
+def test_bits_of_decays_can_be_set_between_runs():
+    neurons = lt.RF((1,), 1e9, 0.0, 4, 12, name="n")
+    neurons.real.init = 1000
+    config = lt.Loihi2SimCfg(select_tag="fixed_pt")
+    with neurons:
+        neurons.run(lt.RunSteps(1), run_cfg=config)
+        assert neurons.real.get() == 1000
+        neurons.decay_bits.set(11)
+        neurons.run(lt.RunSteps(1))
+        assert neurons.real.get() == 2000
+
+
+def test_a_spiker_sends_whole_numbers_under_any_tag():
+    for tag in (None, "floating_pt", "fixed_pt", "bit_accurate_loihi"):
+        spiker = lt.Spiker(shape=(1,), period=2.5, payload=(1 << 24) + 1)
+        sink = lt.LIF(shape=(1,), du=0, dv=0, vth=131071, name="lif")
+        spiker.s_out.connect(sink.a_in)
+        monitor = lt.Monitor()
+        monitor.probe(spiker.s_out, 5)
+        with spiker:
+            spiker.run(lt.RunSteps(5), run_cfg=lt.Loihi2SimCfg(select_tag=tag, dtype="float64"))
+            found = monitor.get_data()[spiker.name]["s_out"].reshape(-1)
+        assert found.tolist() == [0, 0, (1 << 24) + 1, 0, (1 << 24) + 1]
+
+
 class TestConvInTime:
     @staticmethod
     def sent(weights, spikes, tag, **options):
@@ -188,6 +218,15 @@ class TestErrors:
     def test_decay_bits(self):
         with pytest.raises(ValueError, match=r"RF 'n': decay_bits must be .* in \[0, 12\]; got 13"):
             lt.RF(shape=(2,), period=5, alpha=0.1, decay_bits=13, name="n")
+
+    def test_decays_without_bits_in_fixed_point(self):
+        neurons = lt.RF(shape=(2,), period=5, alpha=0.1, name="n")
+        with pytest.raises(ValueError, match=r"'decay_bits' of Process 'n'.*in \[1, 12\]"):
+            lt.compile(neurons, lt.Loihi2SimCfg(select_tag="fixed_pt"))
+
+    def test_a_negative_exponent(self):
+        with pytest.raises(ValueError, match="Delta 'n': spike_exp must not be negative; got -1"):
+            lt.Delta(shape=(2,), vth=1, spike_exp=-1, name="n")
 
     def test_an_activation_there_is_not(self):
         with pytest.raises(ValueError, match="3 is not a valid ActivationMode"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from lava_torch.core.ports import InPort, OutPort
-from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.proc.shaped import ShapedProcess
 
 
-class GradedVec(AbstractProcess):
+class GradedVec(ShapedProcess):
     """Sends what arrived where its magnitude is above the threshold.
 
         v = v + a_in;   s_out = v where |v| > vth, else 0;   v = 0
@@ -35,7 +35,7 @@ class GradedReluVec(GradedVec):
     """As GradedVec, but it sends v where v > vth: nothing negative."""
 
 
-class NormVecDelay(AbstractProcess):
+class NormVecDelay(ShapedProcess):
     """Two parts of a division by a norm, of which one takes a while.
 
         s2_out = a_in1^2;   s_out = v a_in2 where |v a_in2| > vth, else 0;   v2 = v;   v = a_in1

@@ -94,7 +94,8 @@ def lif_reset_fixed(
 def lif_refractory_float(
     a_in, u, v, bias_mant, du, dv, vth, refractory_period, refractory_period_end, time_step
 ):  # fmt: skip
-    u, charged = subthreshold_float(a_in, u, v, bias_mant, du, dv)
+    u = u * (1 - du) + a_in
+    charged = v * (1 - dv) + (u + bias_mant)  # in Lava's order, unlike that of LIF
     v = where(refractory_period_end < time_step, charged, v)
     s = spike(v - vth, vth)
     end = where(s, time_step + refractory_period, refractory_period_end)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from lava_torch.core.ports import InPort, OutPort
-from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.proc.shaped import ShapedProcess
 
 
-class ProdNeuron(AbstractProcess):
+class ProdNeuron(ShapedProcess):
     """Sends the product of two inputs where its magnitude is above the threshold.
 
         p = a_in1 a_in2 2^-exp;   s_out = p where |p| > vth, else 0

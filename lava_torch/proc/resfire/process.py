@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lava_torch.core.ports import InPort, OutPort
-from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.proc.shaped import ShapedProcess
 
 
-class RFZero(AbstractProcess):
+class RFZero(ShapedProcess):
     """Resonate-and-fire neurons that send their real part as it passes the phase 0.
 
         u' = u lct / 2^15 - v lst / 2^15 + u_in;   v' = v lct / 2^15 + u lst / 2^15 + v_in

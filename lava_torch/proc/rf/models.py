@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from lava_torch.core.decorator import implements, requires, tag
@@ -72,6 +73,29 @@ class RFModel(EquationModel):
     returns = "s_out", "real", "imag"
 
 
+class FixedRFModel(RFModel):
+    """In integers, of which the number of the decays' bits makes the equation."""
+
+    dtype = torch.int32
+    #: The equation for a number of bits.
+    equation_of: ClassVar[Callable[[int], Equation]]
+
+    def setup(self) -> None:
+        self.on_var_update()
+        super().setup()
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        super().check(name, value)
+        if name == "decay_bits":
+            self.check_range(name, value, 1, 12, " (the bits of cos_decay and sin_decay)")
+
+    def on_var_update(self) -> None:
+        self.equation = self.equation_of(int(self.decay_bits))
+
+    def row_key(self) -> tuple:
+        return (self.equation,)
+
+
 @implements(proc=RF, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("floating_pt")
@@ -84,12 +108,7 @@ class RFModelFloat(RFModel):
 @implements(proc=RF, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class RFModelFixed(RFModel):
+class RFModelFixed(FixedRFModel):
     """RF in integers of 24 bits."""
 
-    equation = rf_fixed(12)
-    dtype = torch.int32
-
-    def setup(self) -> None:
-        self.equation = rf_fixed(int(self.proc_params["decay_bits"]))
-        super().setup()
+    equation_of = staticmethod(rf_fixed)

@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
-from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.proc.shaped import ShapedProcess
 
 
-class RF(AbstractProcess):
+class RF(ShapedProcess):
     """Resonate-and-fire neurons: a complex state turns and decays, and spikes as it passes a phase.
 
         real' = c real - s imag + a_real_in;   imag' = s real + c imag + a_imag_in
@@ -30,17 +30,18 @@ class RF(AbstractProcess):
     ----------
     period : time steps of a turn; number or array of `shape`.
     alpha : the share of the state that is lost a step.
-    state_exp, decay_bits : bits of fraction in fixed point; 0 in floating point.
+    state_exp, decay_bits : bits of fraction in fixed point, decay_bits from 1 to 12; 0 in floating
+        point.
     vth : threshold; taken times 2^state_exp.
 
     Raises
     ------
-    ValueError : decay_bits is no whole number in [0, 12].
+    ValueError : decay_bits is no whole number in [0, 12]; or 0, when the network is compiled in
+        fixed point.
     """
 
     def __init__(
         self,
-        *,
         shape: tuple[int, ...],
         period: ArrayLike,
         alpha: ArrayLike,

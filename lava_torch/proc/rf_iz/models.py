@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 
-import torch
-
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
 from lava_torch.kernels.equation import Equation, equation, shift, spike, where
-from lava_torch.proc.rf.models import RFModel, fixed_product, float_product, limited, turned
+from lava_torch.proc.rf.models import (
+    FixedRFModel,
+    RFModel,
+    fixed_product,
+    float_product,
+    limited,
+    turned,
+)
 from lava_torch.proc.rf_iz.process import RF_IZ
 
 
@@ -50,12 +55,7 @@ class RFIZModelFloat(RFModel):
 @implements(proc=RF_IZ, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class RFIZModelFixed(RFModel):
+class RFIZModelFixed(FixedRFModel):
     """RF_IZ in integers of 24 bits."""
 
-    equation = rf_iz_fixed(12)
-    dtype = torch.int32
-
-    def setup(self) -> None:
-        self.equation = rf_iz_fixed(int(self.proc_params["decay_bits"]))
-        super().setup()
+    equation_of = staticmethod(rf_iz_fixed)

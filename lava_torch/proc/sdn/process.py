@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from lava_torch.core.log_config import LogConfig
 from lava_torch.core.ports import InPort, OutPort
-from lava_torch.core.process import AbstractProcess
 from lava_torch.core.variable import Var
+from lava_torch.proc.shaped import ShapedProcess
 
 
 @unique
@@ -20,7 +20,7 @@ class ActivationMode(IntEnum):
     RELU = 1
 
 
-class Sigma(AbstractProcess):
+class Sigma(ShapedProcess):
     """Sums what arrives: sigma = sigma + a_in, which is sent in the same step.
 
     Ports: `a_in`, `s_out` (shape). Var: `sigma` (shape), 0 at first.
@@ -39,7 +39,7 @@ class Sigma(AbstractProcess):
         self.sigma = Var(shape=shape, init=0)
 
 
-class Delta(AbstractProcess):
+class Delta(ShapedProcess):
     """Sends what changed of its input, where that reaches a threshold.
 
         delta = a_in - act + residue;   act = a_in
@@ -57,7 +57,8 @@ class Delta(AbstractProcess):
     ----------
     vth : threshold; the Var is vth 2^(spike_exp + state_exp), in both precisions, as in Lava.
     cum_error : whether errors are summed until they are sent.
-    spike_exp, state_exp : bits of fraction of messages and, beyond those, of the state.
+    spike_exp, state_exp : bits of fraction of messages and, beyond those, of the state; not
+        negative, else ValueError.
     """
 
     def __init__(
@@ -76,6 +77,12 @@ class Delta(AbstractProcess):
             shape=shape, vth=vth, cum_error=cum_error, spike_exp=spike_exp, state_exp=state_exp,
             name=name, log_config=log_config, **kwargs,
         )  # fmt: skip
+        for what, exponent in (("spike_exp", spike_exp), ("state_exp", state_exp)):
+            if exponent < 0:
+                raise ValueError(
+                    f"{type(self).__name__} '{self.name}': {what} must not be negative; got "
+                    f"{exponent}."
+                )
         self.a_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
         self.vth = Var(shape=(1,), init=vth * 2 ** (spike_exp + state_exp))
@@ -112,10 +119,11 @@ class SigmaDelta(Delta):
         state_exp: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
+        **kwargs,
     ) -> None:
         mode = ActivationMode(act_mode)
         super().__init__(
             shape=shape, vth=vth, cum_error=cum_error, spike_exp=spike_exp, state_exp=state_exp,
-            bias=bias, act_mode=mode, name=name, log_config=log_config,
+            bias=bias, act_mode=mode, name=name, log_config=log_config, **kwargs,
         )  # fmt: skip
         self.bias = Var(shape=shape, init=bias * 2 ** (spike_exp + state_exp))

@@ -10,7 +10,8 @@ from lava_torch.core.variable import Var
 
 
 class Spiker(AbstractProcess):
-    """Sends `payload` every `period` steps, first in step period + 1, and 0 else.
+    """Sends `payload` every `period` steps, first in step period + 1, and 0 else: whole numbers, in
+    both precisions.
 
         s_out = payload where counter = rate, and there counter = 1; else counter = counter + 1
 
@@ -34,7 +35,3 @@ class Spiker(AbstractProcess):
         self.counter = Var(shape=shape, init=0)
         self.payload = Var(shape=shape, init=payload)
         self.s_out = OutPort(shape=shape)
-
-
-class Spiker32bit(Spiker):
-    """As Spiker; Lava's differs in what it sends to a Loihi 2 only."""
