@@ -47,7 +47,8 @@ def _mask(condition: Value) -> Tensor:
     return torch.tensor(condition > 0.5)
 
 
-def spike(x: Tensor, scale: Value) -> Tensor:
+def spike(x: Value, scale: Value) -> Tensor:
+    x = x if isinstance(x, Tensor) else torch.full_like(scale, x)
     if x.is_floating_point():
         return current_surrogate().spike(x, scale)
     return (x > 0).to(x.dtype)

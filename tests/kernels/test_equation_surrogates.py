@@ -126,6 +126,11 @@ def test_surrogates_check_their_parameter(kind, value):
         kind(value)
 
 
+def test_a_spike_of_a_number():
+    scale = torch.tensor([0.5, 1.0], requires_grad=True)
+    assert spike(0.5, scale).tolist() == [1, 1] and spike(-0.5, scale).tolist() == [0, 0]
+
+
 def test_a_scale_of_more_elements_than_the_value():
     """Each has the gradient that its own scale gives, and the value their sum."""
     x = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
