@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from lava_torch.kernels.equation import cache as files
 from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.sequence import FULL, ROW, SCALAR, SEQUENCE, SHARED, SequenceOp
+from lava_torch.kernels.text import indented
 
 #: Neurons a block: their state and a step's messages fit the first-level cache.
 BLOCK = 2048
@@ -42,7 +43,18 @@ def run(op: SequenceOp, args: Sequence[Tensor], steps: int, batch: int, size: in
 
 @cache
 def _body(op: SequenceOp) -> Callable[..., None]:
-    return files.load("sequence_" + re.sub(r"\W", "_", op.row.name), source(op)).body
+    return compiled(op.row.name, source(op))
+
+
+def compiled(name: str, text: str) -> Callable[..., None]:
+    """The function `body` of a module's text, of an equation over many steps."""
+    return files.load("sequence_" + re.sub(r"\W", "_", name), text).body
+
+
+def module_text(comment: str, arguments: Iterable[str], lines: Iterable[str]) -> str:
+    """The module that defines `body(arguments, steps, batch, size)` by its lines."""
+    header = _HEADER.format(comment=comment, arguments=", ".join(arguments))
+    return header + "\n".join(lines) + "\n"
 
 
 def source(op: SequenceOp) -> str:
@@ -60,17 +72,12 @@ def source(op: SequenceOp) -> str:
     places = [_ELEMENT[op.layouts[target]].format(target) for target in targets]
     stores = [f"{place} = {value}" for place, value in zip(places, values, strict=True)]
     stores += [f"r{j}_t[i] = {value}" for j, value in enumerate(values) if op.traced[j]]
-    header = _HEADER.format(comment=op.comment, arguments=", ".join(op.arguments))
-    text = _indented(1, [*scalars, "for b in range(batch):"])
-    text += _indented(2, [f"for low in range(0, size, {BLOCK}):"])
-    text += _indented(3, [f"high = min(low + {BLOCK}, size)", *block, "for t in range(steps):"])
-    text += _indented(4, [*now, f"for i in range({places[0].removesuffix('[i]')}.shape[0]):"])
-    text += _indented(5, [*inside, *lines, *stores])
-    return header + "\n".join(text) + "\n"
-
-
-def _indented(depth: int, lines: Sequence[str]) -> list[str]:
-    return ["    " * depth + line for line in lines]
+    text = indented([*scalars, "for b in range(batch):"], 1)
+    text += indented([f"for low in range(0, size, {BLOCK}):"], 2)
+    text += indented([f"high = min(low + {BLOCK}, size)", *block, "for t in range(steps):"], 3)
+    text += indented([*now, f"for i in range({places[0].removesuffix('[i]')}.shape[0]):"], 4)
+    text += indented([*inside, *lines, *stores], 5)
+    return module_text(op.comment, op.arguments, text)
 
 
 def _reads(op: SequenceOp) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,13 @@ from torch import Tensor
 from lava_torch.kernels.equation.gpu import TRITON, as_bytes, define
 from lava_torch.kernels.launch import launch
 from lava_torch.kernels.sequence import FULL, ROW, SCALAR, SEQUENCE, SHARED, SequenceOp
+from lava_torch.kernels.text import indented
 
 #: Neurons a program, one a thread: the steps are sequential, so that programs are many and small.
 BLOCK = 128
 
-_LOADS = {
+#: How an argument of a layout is read, by its pointer's name.
+LOADS = {
     SCALAR: "tl.load({0})",
     ROW: "tl.load({0} + j, mask=inside)",
     FULL: "tl.load({0} + i, mask=inside)",
@@ -43,18 +45,36 @@ def {name}(
 
 def run(op: SequenceOp, args: Sequence[Tensor], steps: int, batch: int, size: int) -> None:
     """Computes the sequence on the tensors' GPU; nothing waits for the host."""
+    start(kernel(op), args, steps, batch, size, batch * size)
+
+
+def start(
+    kernel: Any, args: Sequence[Tensor], steps: int, batch: int, size: int, farthest: int
+) -> None:
+    """Starts a kernel of an equation over many steps, which counts to `farthest` in 32 bits if it
+    can."""
     total = batch * size
     grid = (-(-total // BLOCK),)
     pointers = [as_bytes(tensor.detach()) for tensor in args]
-    wide = total > 2**31 - BLOCK
-    launch(kernel(op), grid, *pointers, steps, total, size, BLOCK=BLOCK, WIDE=wide)
+    wide = farthest > 2**31 - BLOCK
+    launch(kernel, grid, *pointers, steps, total, size, BLOCK=BLOCK, WIDE=wide)
 
 
 @cache
 def kernel(op: SequenceOp) -> Any:
     """The kernel, as `triton.jit` gives it: tensors as in `op.arguments`, steps, total, size."""
-    name = "sequence_" + re.sub(r"\W", "_", op.row.name)
+    name = kernel_name(op.row.name)
     return define(name, source(op, name))
+
+
+def kernel_name(name: str) -> str:
+    return "sequence_" + re.sub(r"\W", "_", name)
+
+
+def kernel_text(comment: str, name: str, arguments: Iterable[str], lines: Iterable[str]) -> str:
+    """The kernel of that name and arguments, by its lines."""
+    header = _HEADER.format(comment=comment, name=name, arguments=", ".join(arguments))
+    return header + "\n".join(indented(lines)) + "\n"
 
 
 def source(op: SequenceOp, name: str) -> str:
@@ -69,11 +89,9 @@ def source(op: SequenceOp, name: str) -> str:
     stores = [f"tl.store({target} + i, {value}, mask=inside)" for target, value in sent]
     moves = [f"{n} += total" for n in op.named(SEQUENCE)]
     moves += [f"{n} += size" for n in op.named(SHARED)]
-    text = [f"    {line}" for line in [*before, *zeros, "for _ in range(steps):"]]
-    text += [f"        {line}" for line in [*inside, *lines, *stores, *carries, *moves]]
-    text += [f"    {line}" for line in after]
-    header = _HEADER.format(comment=op.comment, name=name, arguments=", ".join(op.arguments))
-    return header + "\n".join(text) + "\n"
+    text = [*before, *zeros, "for _ in range(steps):"]
+    text += indented([*inside, *lines, *stores, *carries, *moves])
+    return kernel_text(op.comment, name, op.arguments, [*text, *after])
 
 
 def _state(op: SequenceOp, values: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -103,7 +121,7 @@ def _reads(op: SequenceOp) -> tuple[list[str], list[str]]:
     for index, group in enumerate(op.row.sources):
         names = op.row.parts(index)
         terms = [
-            f"{_LOADS[layout].format(n)}.to({cast})" for n, layout in zip(names, group, strict=True)
+            f"{LOADS[layout].format(n)}.to({cast})" for n, layout in zip(names, group, strict=True)
         ]
         place = inside if {SEQUENCE, SHARED} & set(group) else before
         place.append(f"v{op.row.graph.used[index]} = {' + '.join(terms)}")

@@ -23,6 +23,7 @@ from lava_torch.kernels.learning.update.noise import MASK, SHIFT
 from lava_torch.kernels.random import cpu as random
 from lava_torch.kernels.spike import cpu as spike
 from lava_torch.kernels.table.share import OPTIONS
+from lava_torch.kernels.text import indented
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.update import UpdateOp
@@ -96,10 +97,6 @@ def files() -> tuple[str, ...]:
     return __file__, traces.__file__, random.__file__, spike.__file__
 
 
-def _indent(lines: Iterable[str], levels: int = 1) -> list[str]:
-    return ["    " * levels + line for line in lines]
-
-
 class _Writer:
     """The text for one op. Row j holds the synapses of presynaptic neuron j of item b."""
 
@@ -116,11 +113,11 @@ class _Writer:
             *self.scratch(),
             *(["u = clock[0] // t_epoch % decimate == 0"] if "u" in self.plan.flags else []),
             f"for b in range({self.items}):",
-            *_indent(self.words()),
-            *_indent([] if self.op.mean else self.spiked()),
-            *_indent(self.rows()),
+            *indented(self.words()),
+            *indented([] if self.op.mean else self.spiked()),
+            *indented(self.rows()),
         ]
-        return _indent(lines)
+        return indented(lines)
 
     def words(self) -> list[str]:
         """What rounds the synapses of item b."""
@@ -130,7 +127,7 @@ class _Writer:
 
     def rows(self) -> list[str]:
         row = self.mean_row() if self.op.mean else self.row()
-        return ["for j in range(low, high):", *_indent(row)]
+        return ["for j in range(low, high):", *indented(row)]
 
     def scratch(self) -> list[str]:
         raise TypeError("a writer says what scratch it needs")
@@ -175,7 +172,7 @@ class _Writer:
         sign = "+=" if add else "="
         pairs = zip(stores.values(), values, strict=True)
         lines += [f"{target} {sign} {value}" for target, value in pairs]
-        return [f"for {head}:", *_indent(lines)]
+        return [f"for {head}:", *indented(lines)]
 
     def computed(
         self, equation: Equation, reads: Mapping[str, str], suffix: str = ""
@@ -289,7 +286,7 @@ class _Dense(_Writer):
             value = "ky != 0" if name == "y0" else self.at(name, "i")
             lines += [f"    l_{name}[i] = {value}"]
         if self._by_list:
-            lines += ["for q in range(count):", *_indent(self._met()), "    rows[q] = ky * m"]
+            lines += ["for q in range(count):", *indented(self._met()), "    rows[q] = ky * m"]
             lines += [f"    c_{name}[q] = {self.at(name, 'i')}" for name in self._compact]
             tables = dict.fromkeys(name.split("_")[0] for name in self._column_traces("x"))
             lines += [f"f_{trace} = flat(h_{trace}[b])" for trace in tables]
@@ -303,7 +300,7 @@ class _Dense(_Writer):
             return super().rows()
         if self._by_column:
             return self._blocks()
-        return ["for j in range(low, high):", "    if tx[b, j] != 0:", *_indent(self.row(), 2)]
+        return ["for j in range(low, high):", "    if tx[b, j] != 0:", *indented(self.row(), 2)]
 
     def _blocks(self) -> list[str]:
         """The rows of a block's neurons that spiked; for those that did not, the columns."""
@@ -313,12 +310,12 @@ class _Dense(_Writer):
                 "found, spiked = part_spiked(tx[b], first, last, parted)",
                 "for q in range(spiked, parted.shape[0]):",
                 "    j = parted[q]",
-                *_indent(self.row()),
+                *indented(self.row()),
             ]
         else:
             lines += ["found = last - first", "for q in range(found):", "    parted[q] = first + q"]
         lines += self._columns() if self._by_block else self._listed()
-        return ["for first in range(low, high, size):", *_indent(lines)]
+        return ["for first in range(low, high, size):", *indented(lines)]
 
     def of_row(self) -> list[str]:
         """What is neuron j's."""
@@ -350,16 +347,16 @@ class _Dense(_Writer):
         pre = [name for name in self._lanes if name.startswith("x")]
         if not pre:
             return []
-        lines = ["for q in range(count):", *_indent(self._met())]
+        lines = ["for q in range(count):", *indented(self._met())]
         return lines + [f"    l_{name}[i] = {self.at(name, 'j')}" for name in pre]
 
     def _listed(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, one by one."""
         return [
             f"for z in range(0, found - {TOGETHER - 1}, {TOGETHER}):",
-            *_indent(self._listed_rows(TOGETHER)),
+            *indented(self._listed_rows(TOGETHER)),
             f"for z in range(found // {TOGETHER} * {TOGETHER}, found):",
-            *_indent(self._listed_rows(1)),
+            *indented(self._listed_rows(1)),
         ]
 
     def _listed_rows(self, rows: int) -> list[str]:
@@ -377,7 +374,7 @@ class _Dense(_Writer):
             body += text
             pairs = zip(self.rule.results, values, strict=True)
             stores += [f"{name}_{k}[i] = {value}" for name, value in pairs]
-        return [*lines, "for q in range(count):", *_indent([*body, *stores])]
+        return [*lines, "for q in range(count):", *indented([*body, *stores])]
 
     def _columns(self) -> list[str]:
         """The synapses from the quiet neurons of a block to those that spiked, side by side."""
@@ -385,13 +382,13 @@ class _Dense(_Writer):
         steps = ["at = (ky - 1) * deep", "for q in range(found):"]
         pre = self._block_traces
         steps += [f"    g_{name}[at + q] = {self.at(name, 'parted[q]')}" for name in pre]
-        lines += ["for ky in range(1, t_epoch + 1):", *_indent(steps)] if pre else []
+        lines += ["for ky in range(1, t_epoch + 1):", *indented(steps)] if pre else []
         return [
             *lines,
             f"for s in range(0, count - {COLUMNS - 1}, {COLUMNS}):",
-            *_indent(self._gathered_columns(COLUMNS)),
+            *indented(self._gathered_columns(COLUMNS)),
             f"for s in range(count // {COLUMNS} * {COLUMNS}, count):",
-            *_indent(self._gathered_columns(1)),
+            *indented(self._gathered_columns(1)),
         ]
 
     def _gathered_columns(self, columns: int) -> list[str]:
@@ -402,7 +399,7 @@ class _Dense(_Writer):
             lines = [
                 f"{pair[way]} = {pair[1 - way]}".format(name) for name in names for pair in each
             ]
-            return ["for q in range(found):", "    j = parted[q]", *_indent(lines)]
+            return ["for q in range(found):", "    j = parted[q]", *indented(lines)]
 
         lines = [f"i{c} = listed[s + {c}]" for c in range(columns)]
         lines += copied(self.plan.variables, 0)
@@ -423,7 +420,7 @@ class _Dense(_Writer):
         reads = self.own("i") | self._meets()
         item = [*self.spiked(), *self._factors()]
         item += self.loop("i in range(n)", self.rule.accumulate, reads, self.sums("i"), add=True)
-        lines += ["for b in range(tx.shape[0]):", *_indent(item)]
+        lines += ["for b in range(tx.shape[0]):", *indented(item)]
         reads = self.means("i") | {"r": "rounding(word, post_words[i])"}
         return lines + self.loop("i in range(n)", self.rule.finish, reads, self.results("i"))
 
@@ -436,7 +433,7 @@ class _Sparse(_Writer):
     def row(self) -> list[str]:
         lines = self._span()
         if self.op.events:
-            lines += ["if tx[b, j] == 0:", *_indent(self._columns()), "    continue"]
+            lines += ["if tx[b, j] == 0:", *indented(self._columns()), "    continue"]
         update = self._update("q in range(size)", self.rule.whole, self.results("q"))
         return [*lines, *self.scalars(self.rule.factors), *update]
 
@@ -459,7 +456,7 @@ class _Sparse(_Writer):
                 reads[name] = self.at(name, "j")
         loop = self.loop(head, equation, reads, stores, add)
         met = ["i = np.uint32(posts[q])", "ky = np.uint32(ty[b, i])"]
-        return [loop[0], *_indent(met), *loop[1:]]
+        return [loop[0], *indented(met), *loop[1:]]
 
     def _columns(self) -> list[str]:
         lines = [
@@ -478,6 +475,6 @@ class _Sparse(_Writer):
         lines += [f"s_{name}[:size] = 0" for name in self.plan.targets]
         item = self.scalars(self.rule.factors)
         item += self._update("q in range(size)", self.rule.accumulate, self.sums("q"), add=True)
-        lines += ["for b in range(tx.shape[0]):", *_indent(item)]
+        lines += ["for b in range(tx.shape[0]):", *indented(item)]
         reads = self.means("q") | {"r": "rounding(word, post_words[posts[q]])"}
         return lines + self.loop("q in range(size)", self.rule.finish, reads, self.results("q"))

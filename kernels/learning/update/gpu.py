@@ -6,7 +6,7 @@ each of which looks for its presynaptic neuron by halving `indptr`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lava_torch.kernels.equation import Equation
 from lava_torch.kernels.equation.gpu import TRITON, define
 from lava_torch.kernels.launch import launch
 from lava_torch.kernels.learning.update.noise import MASK, SHIFT
+from lava_torch.kernels.text import indented
 
 if TYPE_CHECKING:
     from lava_torch.kernels.learning.update import UpdateOp
@@ -75,10 +76,6 @@ def source(op: UpdateOp) -> str:
     return (_Sparse(op) if op.sparse else _Dense(op)).text()
 
 
-def _indent(lines: Iterable[str], levels: int = 1) -> list[str]:
-    return ["    " * levels + line for line in lines]
-
-
 class _Writer:
     """The text for one op."""
 
@@ -103,8 +100,8 @@ class _Writer:
             "    step = tl.load(clock)",
             "    epoch = step // t_epoch",
             "    if step % t_epoch == 0:",
-            *_indent(self.place(), 2),
-            *_indent(self.mean() if self.op.mean else self.each(), 2),
+            *indented(self.place(), 2),
+            *indented(self.mean() if self.op.mean else self.each(), 2),
         ]
         return "\n".join(lines) + "\n"
 
@@ -144,7 +141,7 @@ class _Writer:
         added = zip(self.plan.targets, values, strict=True)
         loop = [*self.factors("b"), *text]
         loop += [f"s_{name} += ({value}).to({wide})" for name, value in added]
-        lines += ["for b in range(0, batch):", *_indent(loop)]
+        lines += ["for b in range(0, batch):", *indented(loop)]
         lines += [f"many = tl.zeros({self.shape}, {wide}) + batch"]
         for name in self.plan.targets:
             if self.rule.fixed:

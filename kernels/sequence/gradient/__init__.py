@@ -80,8 +80,7 @@ class GradientOp:
         found: dict[int, int] = {}
         while self.read:
             graph = self._graph(found, tuple(self.read.values()))
-            pairs = zip(self.read.items(), range(len(self.read)), strict=True)
-            more = {j: i for (j, i), k in pairs if not _is_zero(graph, k)}
+            more = {j: i for k, (j, i) in enumerate(self.read.items()) if not _is_zero(graph, k)}
             if more.keys() <= found.keys():
                 break
             found |= more

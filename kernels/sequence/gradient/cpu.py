@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache
 
 from torch import Tensor
 
-from lava_torch.kernels.equation import cache as files
 from lava_torch.kernels.equation.cpu import NUMBA
 from lava_torch.kernels.sequence import FULL, ROW, SCALAR, SEQUENCE
+from lava_torch.kernels.sequence.cpu import compiled, module_text
 from lava_torch.kernels.sequence.gradient import GradientOp
+from lava_torch.kernels.text import indented
 
 #: Neurons a block: what is carried and a step's numbers fit the first-level cache.
 BLOCK = 1024
-
-_HEADER = """\
-# {comment}
-import math
-import numpy as np
-from numba import njit
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def body({arguments}, steps, batch, size):
-"""
 
 
 def run(op: GradientOp, args: Sequence[Tensor], steps: int, batch: int, size: int) -> None:
@@ -35,20 +24,18 @@ def run(op: GradientOp, args: Sequence[Tensor], steps: int, batch: int, size: in
 
 @cache
 def _body(op: GradientOp) -> Callable[..., None]:
-    return files.load("sequence_" + re.sub(r"\W", "_", op.name), source(op)).body
+    return compiled(op.name, source(op))
 
 
 def source(op: GradientOp) -> str:
     """The module text that defines `body(arguments, steps, batch, size)`."""
-    text = _indented(1, [*_scalars(op), *_scratch(op), "for b in range(batch):"])
-    text += _indented(2, [f"for low in range(0, size, {BLOCK}):"])
-    text += _indented(3, [f"high = min(low + {BLOCK}, size)", *_block(op)])
-    text += _indented(3, ["for k in range(steps):"])
-    text += _indented(4, ["t = steps - 1 - k", *_step(op), "for i in range(high - low):"])
-    text += _indented(5, _element(op))
-    return (
-        _HEADER.format(comment=op.comment, arguments=", ".join(op.layouts)) + "\n".join(text) + "\n"
-    )
+    text = indented([*_scalars(op), *_scratch(op), "for b in range(batch):"], 1)
+    text += indented([f"for low in range(0, size, {BLOCK}):"], 2)
+    text += indented([f"high = min(low + {BLOCK}, size)", *_block(op)], 3)
+    text += indented(["for k in range(steps):"], 3)
+    text += indented(["t = steps - 1 - k", *_step(op), "for i in range(high - low):"], 4)
+    text += indented(_element(op), 5)
+    return module_text(op.comment, op.layouts, text)
 
 
 def _scalars(op: GradientOp) -> list[str]:
@@ -96,7 +83,3 @@ def _element(op: GradientOp) -> list[str]:
         lines.append(f"{place} {value}")
     carried = zip(op.carried, values[len(op.wanted) :], strict=True)
     return lines + [f"c{j}[i] = {value}" for j, value in carried]
-
-
-def _indented(depth: int, lines: Sequence[str]) -> list[str]:
-    return ["    " * depth + line for line in lines]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -10,56 +9,33 @@ from typing import Any
 from torch import Tensor
 
 from lava_torch.kernels.equation.gpu import TRITON, define
-from lava_torch.kernels.launch import launch
-from lava_torch.kernels.sequence import FULL, ROW, SCALAR, SEQUENCE
-from lava_torch.kernels.sequence.gpu import BLOCK
+from lava_torch.kernels.sequence import FULL, SEQUENCE
+from lava_torch.kernels.sequence.gpu import LOADS, kernel_name, kernel_text, start
 from lava_torch.kernels.sequence.gradient import GradientOp
-
-# `steps` is never a constant: one compiled kernel serves all lengths. Pointers to sequences go back
-# by a row a step, so that offsets stay small.
-_HEADER = """\
-# {comment}
-@triton.jit(do_not_specialize=["steps"])
-def {name}(
-    {arguments}, steps, total, size,
-    BLOCK: tl.constexpr, WIDE: tl.constexpr
-):
-    block = tl.program_id(0)
-    last = steps - 1
-    if WIDE:
-        block = block.to(tl.int64)
-        last = last.to(tl.int64)
-    i = block * BLOCK + tl.arange(0, BLOCK)
-    inside = i < total
-    j = i % size
-"""
+from lava_torch.kernels.text import indented
 
 
 def run(op: GradientOp, args: Sequence[Tensor], steps: int, batch: int, size: int) -> None:
     """Computes the gradients on the tensors' GPU; nothing waits for the host."""
-    total = batch * size
-    grid = (-(-total // BLOCK),)
-    wide = steps * total > 2**31 - BLOCK
-    pointers = [tensor.detach() for tensor in args]
-    launch(kernel(op), grid, *pointers, steps, total, size, BLOCK=BLOCK, WIDE=wide)
+    start(kernel(op), args, steps, batch, size, steps * batch * size)
 
 
 @cache
 def kernel(op: GradientOp) -> Any:
     """The kernel, as `triton.jit` gives it: tensors as in `op.layouts`, steps, total, size."""
-    name = "sequence_" + re.sub(r"\W", "_", op.name)
+    name = kernel_name(op.name)
     return define(name, source(op, name))
 
 
 def source(op: GradientOp, name: str) -> str:
-    """The kernel's text."""
+    """The kernel's text. Pointers to sequences go back by a row a step, so that offsets stay
+    small."""
     lines, values = op.graph.emit(TRITON, [f"v{i}" for i in range(len(op.graph.arguments))])
     summed = [i for i in op.wanted if op.layouts[f"d{i}"] == FULL]
-    text = _indented(1, [*_fixed(op), *_starts(op, summed), "for k in range(steps):"])
-    text += _indented(2, [*_step(op), *lines, *_results(op, values, summed), *_moves(op)])
-    text += _indented(1, [f"tl.store(d{i} + i, s{i}, mask=inside)" for i in summed])
-    header = _HEADER.format(comment=op.comment, name=name, arguments=", ".join(op.layouts))
-    return header + "\n".join(text) + "\n"
+    text = [*_fixed(op), *_starts(op, summed), "for k in range(steps):"]
+    text += indented([*_step(op), *lines, *_results(op, values, summed), *_moves(op)])
+    text += [f"tl.store(d{i} + i, s{i}, mask=inside)" for i in summed]
+    return kernel_text(op.comment, name, op.layouts, text)
 
 
 def _fixed(op: GradientOp) -> list[str]:
@@ -67,12 +43,9 @@ def _fixed(op: GradientOp) -> list[str]:
     cast, lines = TRITON.types[op.dtype], []
     for i in op.reads:
         lies = op.forward.layouts[i]
-        if lies == SCALAR:
-            lines.append(f"v{i} = tl.load(p{i}).to({cast})")
-        elif lies == ROW:
-            lines.append(f"v{i} = tl.load(p{i} + j, mask=inside).to({cast})")
-        elif lies == FULL:
-            lines.append(f"f{i} = tl.load(p{i} + i, mask=inside).to({cast})")
+        if lies != SEQUENCE:
+            name = f"f{i}" if lies == FULL else f"v{i}"
+            lines.append(f"{name} = {LOADS[lies].format(f'p{i}')}.to({cast})")
     return lines
 
 
@@ -82,6 +55,7 @@ def _starts(op: GradientOp, summed: Sequence[int]) -> list[str]:
     cast = TRITON.types[op.dtype]
     lines = [f"c{j} = tl.zeros((BLOCK,), {cast})" for j in op.carried]
     lines += [f"s{i} = tl.zeros((BLOCK,), {cast})" for i in summed]
+    lines += ["last = steps - 1", "if WIDE:", "    last = last.to(tl.int64)"]
     return lines + [
         f"{n} += (last - 1) * total" if n.startswith("r") else f"{n} += last * total"
         for n in op.named(SEQUENCE)
@@ -121,7 +95,3 @@ def _results(op: GradientOp, values: Sequence[str], summed: Sequence[int]) -> li
 
 def _moves(op: GradientOp) -> list[str]:
     return [f"{n} -= total" for n in op.named(SEQUENCE)]
-
-
-def _indented(depth: int, lines: Sequence[str]) -> list[str]:
-    return ["    " * depth + line for line in lines]
