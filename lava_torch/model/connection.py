@@ -38,7 +38,7 @@ class ConnectionModel(TorchProcessModel):
 
     shared = ("weights", "num_message_bits")
     trainable = ("weights",)
-    computes = True
+    passes_gradients = computes = True
     #: The Var that holds what is sent next.
     buffer: ClassVar[str] = "a_buff"
     #: What a layer gives `propagate` at once on a CPU: items with so many bytes of results.
@@ -79,9 +79,6 @@ class ConnectionModel(TorchProcessModel):
 
     def absorb(self, s_in: Tensor) -> None:
         setattr(self, self.buffer, self.propagate(self.counted(s_in)))
-
-    def unroll_obstacle(self) -> str | None:
-        return None
 
     @layer_of("emit", "absorb")
     def layer(self, layer: Layer) -> None:
@@ -253,11 +250,21 @@ class FixedConnectionModel(ConnectionModel):
         return int(number.item())
 
 
-class DelayConnectionModel(ConnectionModel):
-    """A connection whose synapses each have a delay: column k of `a_buff` is sent in k steps.
+class ColumnsModel(ConnectionModel):
+    """A connection that looks ahead: column k of `a_buff` is sent in k steps. `linear` gives what
+    arrives for each, (..., n, columns)."""
 
-    `linear` gives (..., n, max_delay + 1), the sums by delay.
-    """
+    def emit(self) -> Tensor:
+        return self.a_buff[..., 0]
+
+    def absorb(self, s_in: Tensor) -> None:
+        arriving = self.propagate(self.counted(s_in))
+        left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
+        self.a_buff = left + arriving
+
+
+class DelayConnectionModel(ColumnsModel):
+    """A connection whose synapses each have a delay, of which there are max_delay + 1."""
 
     shared = ("weights", "delays", "num_message_bits")
     #: The largest delay that the precision has.
@@ -311,9 +318,6 @@ class DelayConnectionModel(ConnectionModel):
             raise self.refuse(name, value, f"whole numbers in [0, {self.slots - 1}]")
         self.check_range(name, value, 0, self.slots - 1, hint)
 
-    def emit(self) -> Tensor:
-        return self.a_buff[..., 0]
-
     @rows_of("emit")
     def emit_rows(self, rows: Rows) -> None:
         columns, ring = self._columns(rows), self._ring(rows)
@@ -342,11 +346,6 @@ class DelayConnectionModel(ConnectionModel):
         """What `a_buff` is within a run: (batch, max_delay + 1, n), with the slot by the time."""
         batch, post, slots = self._columns(rows).shape
         return rows.scratch((batch, slots, post), self.compute_dtype, "ring")
-
-    def absorb(self, s_in: Tensor) -> None:
-        arriving = self.propagate(self.counted(s_in))
-        left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
-        self.a_buff = left + arriving
 
 
 @rows_of("absorb", "counted", "propagate", "linear")

@@ -44,7 +44,22 @@ class EquationModel(TorchProcessModel):
     def is_shared(self, name: str) -> bool:
         return name not in self.returns
 
+    def chosen_equation(self) -> Equation:
+        """The equation for the Vars as they are: asked for at compile, and when one was set. A
+        subclass whose equation depends on some overrides it."""
+        return self.equation
+
+    def on_var_update(self) -> None:
+        chosen = self.chosen_equation()
+        # The class's own stays where it is: a user's may be one that cannot be pickled.
+        if chosen is not getattr(self, "equation", None):
+            self.equation = chosen
+
+    def row_key(self) -> tuple:
+        return (self.equation,)
+
     def setup(self) -> None:
+        self.on_var_update()
         outs = set(self.binding.out_shapes)
         known = set(self.var_names()) | set(self.binding.in_shapes)
         self._check_names("takes", self.equation.arguments, known | {TIME_STEP})
@@ -105,16 +120,18 @@ class EquationModel(TorchProcessModel):
 
     def message_dtype(self, port: str) -> torch.dtype:
         """Spikes are bytes, unless a subclass has changed what a step sends."""
-        if port not in self.returns or rows_method(self, "step") is None:
-            return self.compute_dtype
-        kinds = self.equation.trace(self.compute_dtype).output_kinds
-        return self._sent_dtype(kinds[self.returns.index(port)])
+        return self._sent_dtype(self._sent_kind(port))
 
     def sends_spikes(self, port: str) -> bool:
+        return self._sent_kind(port) != NUMBER
+
+    def _sent_kind(self, port: str) -> str:
+        """The kind of result that an OutPort sends; NUMBER, which may be any, where a subclass
+        decides."""
         if port not in self.returns or rows_method(self, "step") is None:
-            return False
+            return NUMBER
         kinds = self.equation.trace(self.compute_dtype).output_kinds
-        return kinds[self.returns.index(port)] != NUMBER
+        return kinds[self.returns.index(port)]
 
     def _sent_dtype(self, kind: str) -> torch.dtype:
         """A spike is a byte: what reads it reads four times less."""

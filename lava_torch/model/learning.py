@@ -27,6 +27,8 @@ from lava_torch.model.rows import Rows, rows_of
 from lava_torch.utils.weightutils import SignMode, truncate_weights
 
 PRE, POST = ("tx", "x0", "x1", "x2"), ("ty", "y0", "y1", "y2", "y3")
+#: Those that a three-factor rule receives.
+POST_TRACES = POST[2:]
 #: Makes a tensor from a shape and a dtype, whatever it holds.
 Empty = Callable[[tuple[int, ...], torch.dtype], Tensor]
 
@@ -70,7 +72,7 @@ class LearningModel(RuleModel):
         before = self._parameter(
             learning.impulse_parameters, [self._impulse(t) for t in ("x1", "x2")]
         )
-        after = [self._impulse(trace) for trace in ("y1", "y2", "y3")]
+        after = [self._impulse(trace) for trace in POST_TRACES]
         spikes, count, x, graded = pre
         op = getattr(learning, f"PRE{self._suffix}")
         rows = [
@@ -160,7 +162,7 @@ class LearningModel(RuleModel):
         for row in self._spike_rows(state, pre, _events(inputs["s_in_bap"]), clock):
             row.run("reference")
         if self.three_factor:
-            for trace in ("y1", "y2", "y3"):
+            for trace in POST_TRACES:
                 state[trace].copy_(inputs[f"s_in_{trace}"].reshape(state[trace].shape))
         self._assign(state)
 
@@ -210,7 +212,7 @@ class LearningModel(RuleModel):
         ):
             rows.add(row)
         # Behind the spikes: what is received stays as it is, whoever spikes.
-        for trace in ("y1", "y2", "y3") if self.three_factor else ():
+        for trace in POST_TRACES if self.three_factor else ():
             whole = rows.whole(f"s_in_{trace}")
             rows.add(message.COPY.on(whole.view(-1), state[trace].view(-1)))
 

@@ -97,6 +97,7 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     last_axis_outermost : Vars that lie in memory with their last axis outermost: the weights of one
         presynaptic neuron, or the data of one time step, side by side. Their shape is as ever.
     traceable : Vars that change, whose values after each step a `layer` gives.
+    passes_gradients : whether a `layer` passes gradients on, and takes what arrives with them.
     computes : whether a `layer` saves time; sources and sinks only hand on what there is.
     recorder : whether the model only records what it receives; an unroll returns that instead.
     observer : whether it watches the network from outside; an unroll leaves it out.
@@ -110,6 +111,7 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
     kept: ClassVar[tuple[str, ...]] = ()
     last_axis_outermost: ClassVar[tuple[str, ...]] = ()
     traceable: ClassVar[tuple[str, ...]] = ()
+    passes_gradients: ClassVar[bool] = False
     computes: ClassVar[bool] = False
     recorder: ClassVar[bool] = False
     observer: ClassVar[bool] = False
@@ -248,8 +250,9 @@ class TorchProcessModel(RefPorts, nn.Module, AbstractProcessModel):
         return None
 
     def unroll_obstacle(self) -> str | None:
-        """Why an unroll has to step the model, in words; None where its `layer` passes gradients on
-        (and takes what arrives with them)."""
+        """Why an unroll has to step the model, in words; None if it need not."""
+        if self.passes_gradients:
+            return None
         return f"{type(self).__name__} does not say that its layer passes gradients on"
 
     def row_key(self) -> tuple:

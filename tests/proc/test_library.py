@@ -108,10 +108,9 @@ def test_all_steppers_agree(name, tag):
     assert_same(ran(name, tag, (11, 19), stepper="layers"), eager, tag)
 
 
-@pytest.mark.parametrize(("name", "tag"), BOTH)
+# To a Spiker nothing arrives that could differ.
+@pytest.mark.parametrize(("name", "tag"), [case for case in BOTH if case[0] != "Spiker"])
 def test_an_item_of_a_batch_is_a_run_of_its_own(name, tag):
-    if name == "Spiker":
-        pytest.skip("nothing arrives that could differ")
     whole = ran(name, tag, items=slice(None), batch_size=2)
     ports = [key for key in whole if key.endswith("out")]
     for item in range(2):

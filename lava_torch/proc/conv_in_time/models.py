@@ -9,23 +9,15 @@ from torch.nn import functional
 from lava_torch.core.decorator import implements, requires, tag
 from lava_torch.core.resources import CPU
 from lava_torch.core.sync import LoihiProtocol
-from lava_torch.model.connection import ConnectionModel
+from lava_torch.model.connection import ColumnsModel
 from lava_torch.proc.conv_in_time.process import ConvInTime
 
 
 @implements(proc=ConvInTime, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("floating_pt")
-class ConvInTimeModelFloat(ConnectionModel):
+class ConvInTimeModelFloat(ColumnsModel):
     """ConvInTime in float32 or float64. It steps: it has no row of a table."""
-
-    def emit(self) -> Tensor:
-        return self.a_buff[..., 0]
-
-    def absorb(self, s_in: Tensor) -> None:
-        arriving = self.propagate(self.counted(s_in))
-        left = torch.cat([self.a_buff[..., 1:], torch.zeros_like(self.a_buff[..., :1])], dim=-1)
-        self.a_buff = left + arriving
 
     def linear(self, s_in: Tensor, weights: Tensor) -> Tensor:
         """(..., n, K): what is sent in k steps."""

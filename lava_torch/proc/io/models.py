@@ -46,9 +46,6 @@ class SourceModel(TorchProcessModel):
         data = rows.outermost("data")
         rows.send("s_out", data.reshape(data.shape[0], rows.batch, -1), time=True)
 
-    def unroll_obstacle(self) -> str | None:
-        return None
-
     @layer_of("emit")
     def layer(self, layer: Layer) -> None:
         data = self.data.movedim(-1, 0)
@@ -75,9 +72,6 @@ class SinkModel(TorchProcessModel):
         data = rows.outermost("data")
         record = data.reshape(data.shape[0], -1)
         rows.add(message.RECORD.on(rows.whole("a_in").view(-1), record, rows.clock))
-
-    def unroll_obstacle(self) -> str | None:
-        return None
 
     @layer_of("absorb")
     def layer(self, layer: Layer) -> None:

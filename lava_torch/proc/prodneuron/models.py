@@ -36,18 +36,10 @@ def product_fixed(a_in1, a_in2, vth, exp):
 class ProdNeuronModelFloat(EquationModel):
     """ProdNeuron in float32 or float64."""
 
-    equation = product_float(0)
     returns = ("s_out",)
 
-    def setup(self) -> None:
-        self.on_var_update()
-        super().setup()
-
-    def on_var_update(self) -> None:
-        self.equation = product_float(float(self.exp))
-
-    def row_key(self) -> tuple:
-        return (self.equation,)
+    def chosen_equation(self) -> Equation:
+        return product_float(float(self.exp))
 
 
 @implements(proc=ProdNeuron, protocol=LoihiProtocol)

@@ -80,20 +80,13 @@ class FixedRFModel(RFModel):
     #: The equation for a number of bits.
     equation_of: ClassVar[Callable[[int], Equation]]
 
-    def setup(self) -> None:
-        self.on_var_update()
-        super().setup()
-
     def check(self, name: str, value: np.ndarray) -> None:
         super().check(name, value)
         if name == "decay_bits":
             self.check_range(name, value, 1, 12, " (the bits of cos_decay and sin_decay)")
 
-    def on_var_update(self) -> None:
-        self.equation = self.equation_of(int(self.decay_bits))
-
-    def row_key(self) -> tuple:
-        return (self.equation,)
+    def chosen_equation(self) -> Equation:
+        return self.equation_of(int(self.decay_bits))
 
 
 @implements(proc=RF, protocol=LoihiProtocol)

@@ -105,13 +105,11 @@ class DeltaModelFixed(EquationModel):
 class SigmaDeltaModelFloat(EquationModel):
     """SigmaDelta in float32 or float64."""
 
-    equation = EQUATIONS[ActivationMode.RELU, False]
     returns = "s_out", "sigma", "act", "residue", "error"
     fixed = False
 
-    def setup(self) -> None:
-        self.equation = EQUATIONS[ActivationMode(self.proc_params["act_mode"]), self.fixed]
-        super().setup()
+    def chosen_equation(self) -> Equation:
+        return EQUATIONS[ActivationMode(self.proc_params["act_mode"]), self.fixed]
 
 
 @implements(proc=SigmaDelta, protocol=LoihiProtocol)
