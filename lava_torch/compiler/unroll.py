@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lava_torch.compiler import unroll_layers
-from lava_torch.compiler.errors import CompileError
+from lava_torch.compiler.errors import CompileError, placed
 from lava_torch.compiler.parts import Part
 from lava_torch.model.torch_model import TorchProcessModel
 
@@ -85,18 +85,11 @@ class Unroll:
         return {name: torch.stack(torch.broadcast_tensors(*row)) for name, row in rows.items()}
 
     def _step(self, t: int, inputs: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
-        try:
+        with placed(self.network, f"step {t + 1} of the unroll"):
             return self.network.step({key: x[t] for key, x in inputs.items()}, observe=False)
-        except Exception as error:
-            if self.network.position is not None:
-                name, phase = self.network.position
-                error.add_note(f"In Process '{name}', {phase} phase, step {t + 1} of the unroll.")
-            raise
 
     def _no_rows(self, key: Key) -> Tensor:
-        model = self.network.models[key[0]]
-        ports = {**model.binding.in_shapes, **model.binding.out_shapes}
-        row = model.zeros(ports[key[1]]) if key[1] in ports else getattr(model, key[1])
+        row = unroll_layers.resting(self.network, key)
         return row.new_empty((0, *row.shape))
 
     def _expand_state(self) -> None:
@@ -112,13 +105,7 @@ class Unroll:
                     model._buffers[name] = state.expand(self.batch_size, *state.shape)
 
     def _value(self, key: Key, messages: dict[Key, Tensor]) -> Tensor:
-        if key in messages:
-            return messages[key]
-        node, name = key
-        model: TorchProcessModel = self.network.models[node]
-        if name in model.binding.out_shapes:
-            return model.zeros(model.binding.out_shapes[name])
-        return getattr(model, name)
+        return messages[key] if key in messages else unroll_layers.resting(self.network, key)
 
     # -- names ------------------------------------------------------------------------------------
 

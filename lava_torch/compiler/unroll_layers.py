@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lava_torch.compiler.chunk import Chunk, ModelLayer
+from lava_torch.compiler.errors import placed
 from lava_torch.compiler.parts import Part, divide
 from lava_torch.compiler.wiring import Key
 from lava_torch.model.layers import flat_sequence
@@ -130,9 +131,8 @@ def unroll(
     tensors of the same shapes, perhaps longer; state is left as it is after the last step, or where
     gradients are recorded at some other."""
     wanted = list(dict.fromkeys(keys))
-    batch = network.clock.batch_size or 1
-    sequences = {key: _flat(network, key, x[:steps], batch) for key, x in fed.items()}
-    length = steps if torch.is_grad_enabled() else _length(network, batch)
+    sequences = {key: _flat(network, key, x[:steps]) for key, x in fed.items()}
+    length = steps if torch.is_grad_enabled() else _length(network)
     first, found = int(network.clock.time_step) + 1, []
     for start in range(0, steps, length):
         count = min(length, steps - start)
@@ -144,15 +144,15 @@ def unroll(
     return {key: torch.cat([part[key] for part in found]) for key in wanted}
 
 
-def _flat(network: Network, key: Key, x: Tensor, batch: int) -> Tensor:
-    """(steps, batch or 1, size)."""
-    binding = network.models[key[0]].binding
-    shape = {**binding.in_shapes, **binding.out_shapes}[key[1]]
-    return flat_sequence(x, len(x), x.shape[1] if x.ndim > 1 + len(shape) else 1)
+def _flat(network: Network, key: Key, x: Tensor) -> Tensor:
+    """(steps, [batch,] *shape) of a port or Var as (steps, batch or 1, size)."""
+    batched = x.ndim > 1 + len(_shape(network, key))
+    return flat_sequence(x, len(x), x.shape[1] if batched else 1)
 
 
-def _length(network: Network, batch: int) -> int:
+def _length(network: Network) -> int:
     """How many steps have messages of BYTES."""
+    batch = network.clock.batch_size or 1
     shapes = [s for m in network.models.values() for s in m.binding.out_shapes.values()]
     return max(1, BYTES // (8 * batch * max(sum(prod(s) for s in shapes), 1)))
 
@@ -183,11 +183,8 @@ def _run_chunk(
             for port in model.binding.in_shapes:
                 received[name, port] = layer.whole(port).to(model.compute_dtype)
             continue
-        try:
+        with placed(network, "all steps of the unroll at once"):
             model.layer(layer)
-        except Exception as error:
-            error.add_note(f"In Process '{name}', spiking phase, all steps of the unroll at once.")
-            raise
     network._place[0] = None
     return {key: _result(chunk, key, received) for key in wanted}
 
@@ -198,7 +195,10 @@ def _needs_gradient(layer: _UnrolledLayer) -> bool:
     held = (*layer.model.parameters(), *vars(layer.model).values())
     if any(isinstance(x, Tensor) and x.requires_grad for x in held):
         return True
-    return any(x.requires_grad for port in layer.links for x in layer.messages(port))
+    sources = {source for links in layer.links.values() for source, _ in links}
+    arriving = [layer.chunk.sequences.get(source) for source in sources]
+    arriving += [layer.fed.get((layer.name, port)) for port in layer.links]
+    return any(x is not None and x.requires_grad for x in arriving)
 
 
 def _step_part(
@@ -220,23 +220,18 @@ def _step_part(
         clock.tick()
         messages = {key: x[t] for key, x in arriving.items()}
         now = {key: x[t] for key, x in own.items()}
-        for wire in wires:
-            network._place[0] = (wire.node, "spiking")
-            try:
+        with placed(network, f"time step {chunk.first + t} of the unroll"):
+            for wire in wires:
+                network._place[0] = (wire.node, "spiking")
                 network._spike(wire, network._modules[wire.node], now, messages, observe=False)
-            except Exception as error:
-                step = f"time step {chunk.first + t}"
-                error.add_note(f"In Process '{wire.node}', spiking phase, {step} of the unroll.")
-                raise
         sent = {key: x for key, x in messages.items() if key not in arriving}
         rows.append(sent | {(n, var): getattr(network.models[n], var) for n, var in kept})
     received = {}
     for key in dict.fromkeys(key for row in rows for key in row):
-        silent = network.models[key[0]].zeros(_shape(chunk, key))  # where nothing is sent
-        whole = torch.stack(torch.broadcast_tensors(*(row.get(key, silent) for row in rows)))
-        batched = whole.ndim > 1 + len(_shape(chunk, key))
-        flat = flat_sequence(whole, chunk.steps, whole.shape[1] if batched else 1)
         model = network.models[key[0]]
+        silent = model.zeros(_shape(network, key))  # where nothing is sent
+        whole = torch.stack(torch.broadcast_tensors(*(row.get(key, silent) for row in rows)))
+        flat = _flat(network, key, whole)
         if key in kept:
             chunk.trajectories[key] = flat
         elif key[1] in model.binding.out_shapes:
@@ -246,32 +241,36 @@ def _step_part(
     return received
 
 
-def _shape(chunk: Chunk, key: Key) -> torch.Size:
+def _shape(network: Network, key: Key) -> tuple[int, ...]:
     """Of a port or Var, without the batch."""
     node, name = key
-    model = chunk.network.models[node]
+    model = network.models[node]
     ports = {**model.binding.in_shapes, **model.binding.out_shapes}
     if name in ports:
-        return torch.Size(ports[name])
+        return tuple(ports[name])
     shape = getattr(model, name).shape
-    batched = chunk.network.clock.batch_size is not None and not model.is_shared(name)
-    return shape[1:] if batched else shape
+    batched = network.clock.batch_size is not None and not model.is_shared(name)
+    return tuple(shape[1:] if batched else shape)
+
+
+def resting(network: Network, key: Key) -> Tensor:
+    """What a port has in a step in which nothing is sent, or a Var at this time."""
+    node, name = key
+    model = network.models[node]
+    return getattr(model, name) if name in model.var_names() else model.zeros(_shape(network, key))
 
 
 def _shaped(chunk: Chunk, key: Key, sequence: Tensor) -> Tensor:
     """A sequence as steps see it: (steps, [batch,] *shape)."""
     batch = () if chunk.network.clock.batch_size is None else (chunk.batch,)
     whole = sequence.expand(len(sequence), chunk.batch, sequence.shape[2])
-    return whole.reshape(len(sequence), *batch, *_shape(chunk, key))
+    return whole.reshape(len(sequence), *batch, *_shape(chunk.network, key))
 
 
 def _result(chunk: Chunk, key: Key, received: Mapping[Key, Tensor]) -> Tensor:
     """A port or Var over the steps of a chunk, in memory of its own."""
-    node, name = key
-    model = chunk.network.models[node]
     found = received.get(key, chunk.sequences.get(key, chunk.trajectories.get(key)))
     if found is not None:
         return _shaped(chunk, key, found).clone()
-    ports = {**model.binding.in_shapes, **model.binding.out_shapes}
-    still = model.zeros(ports[name]) if name in ports else getattr(model, name)
+    still = resting(chunk.network, key)
     return still.expand(chunk.steps, *still.shape).clone()

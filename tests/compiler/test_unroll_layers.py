@@ -58,6 +58,11 @@ def test_networks(name, surrogate):
     assert any(x.abs().max() > 0 for key, x in found["auto"].items() if key.startswith("d "))
 
 
+@pytest.mark.parametrize("name", ["chain", "several", "joined", "convolution", "adaptive"])
+def test_without_cycles_every_process_is_a_layer(name):
+    assert all(part.layered for part in unroll_layers.plan(compiled(NETWORKS[name], "auto"), []))
+
+
 @pytest.mark.parametrize("shape", [(), (BATCH,)], ids=["one", "batch"])
 @pytest.mark.parametrize("make", [chain, recurrent])
 def test_what_is_fed_takes_the_place_of_a_source_or_is_added(make, shape):

@@ -23,6 +23,7 @@ class SourceModel(TorchProcessModel):
     """Sends data[..., (t - 1) % T]."""
 
     kept = ("data",)
+    passes_gradients = True
     last_axis_outermost = ("data",)
 
     def initial(self, name: str, init: Any, shape: tuple[int, ...]) -> Tensor:
@@ -60,7 +61,7 @@ class SourceModel(TorchProcessModel):
 class SinkModel(TorchProcessModel):
     """Writes data[..., (t - 1) % buffer], in place: a record is not state that a gradient needs."""
 
-    recorder = True
+    recorder = passes_gradients = True
     last_axis_outermost = ("data",)
 
     def absorb(self, a_in: Tensor) -> None:
