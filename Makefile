@@ -59,7 +59,7 @@ bench: $(READY)
 	$(BENCH) balanced --large --threads 2 --json $(RESULTS)/balanced-cpu-2-threads.json
 	$(BENCH) sparse --compile --json $(RESULTS)/sparse-cpu.json
 	$(BENCH) conv --json $(RESULTS)/conv-cpu.json
-	$(BENCH) oxford --json $(RESULTS)/oxford-cpu.json
+	$(BENCH) oxford --data tests/data --json $(RESULTS)/oxford-cpu.json
 	$(BENCH) learning --json $(RESULTS)/learning-cpu.json
 	$(BENCH) hosted --json $(RESULTS)/hosted-cpu.json
 	$(BENCH) train --json $(RESULTS)/train-cpu.json
@@ -74,7 +74,7 @@ gpu-check: $(READY)
 	$(BENCH) balanced --device cuda --large --huge --repeats 3 --json $(RESULTS)/balanced-gpu.json
 	$(BENCH) sparse --device cuda --repeats 3 --json $(RESULTS)/sparse-gpu.json
 	$(BENCH) conv --device cuda --json $(RESULTS)/conv-gpu.json
-	$(BENCH) oxford --device cuda --json $(RESULTS)/oxford-gpu.json
+	$(BENCH) oxford --device cuda --data tests/data --json $(RESULTS)/oxford-gpu.json
 	$(BENCH) learning --device cuda --n 1000 10000 --repeats 3 --json $(RESULTS)/learning-gpu.json
 	$(BENCH) train --device cuda --json $(RESULTS)/train-gpu.json
 
